@@ -1,0 +1,97 @@
+// A precision plan: which quantizers and accumulator each multiply-accumulate layer computes in.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "engine/formats/quantizer.h"
+
+namespace bitscape::quantize {
+
+// How partial sums are held.
+struct Accumulator {
+  enum class Kind {
+    kFloat32,  // the library's own order of summation; stated as a bound, not bit for bit
+    kInt32,    // exact integer sums of integer codes
+    kNarrow,   // `format` holds the partial sum after each chunk
+  };
+  Kind kind = Kind::kFloat32;
+  std::optional<formats::Quantizer> format;  // kNarrow: intN, fixedN.F or eXmY, with its overflow
+  int chunk = 1;        // kNarrow: products added exactly before each rounding
+  int align_bits = 0;   // kNarrow: width that a chunk's products are aligned to; 0 = exact
+  bool operator==(const Accumulator&) const = default;
+  std::string ToString() const;  // "fp32", "int32", "int16:wrap:chunk16"
+};
+absl::StatusOr<Accumulator> ParseAccumulator(std::string_view text);
+// Bits of the register that holds a partial sum.
+int AccumulatorBits(const Accumulator& accumulator);
+
+struct LayerPrecision {
+  formats::Quantizer weights;      // of a product's second operand where both are activations: unused
+  formats::Quantizer activations;  // of each activation operand
+  Accumulator accumulator;
+  bool operator==(const LayerPrecision&) const = default;
+  std::string ToString() const;  // "weights=int8:channel,activations=int8,accumulator=int32"
+};
+
+// What a rule may match on. One for each MAC layer, in topological order.
+struct LayerIdentity {
+  std::string name;
+  std::string op;  // "conv", "gemm", "matmul"
+};
+
+// Values that a rule sets; unset ones keep what earlier rules gave.
+struct LayerOverride {
+  std::optional<formats::Quantizer> weights;
+  std::optional<formats::Quantizer> activations;
+  std::optional<Accumulator> accumulator;
+  bool operator==(const LayerOverride&) const = default;
+};
+
+struct PlanRule {
+  // "first", "last", "op:conv", or a glob over layer names ('*', '?').
+  std::string match;
+  LayerOverride values;
+  bool operator==(const PlanRule&) const = default;
+};
+
+enum class BatchNormFold { kAlways, kNever };
+
+struct PrecisionPlan {
+  LayerOverride defaults;       // unset: fp32
+  std::vector<PlanRule> rules;  // later rules win
+  BatchNormFold fold = BatchNormFold::kAlways;
+  formats::Quantizer vector_format = formats::Float32();  // operations between MAC layers
+  bool operator==(const PrecisionPlan&) const = default;
+
+  // Canonical text, e.g.
+  // "weights=int8:channel,activations=int8,accumulator=int32;[last]weights=fp16,activations=fp16".
+  std::string ToString() const;
+};
+
+// Reads the text form: comma-separated key=value (weights, activations, accumulator, vector, fold), then
+// ';' and '[match]' with key=value for each rule. Errors: kInvalidArgument with column and nearest name.
+absl::StatusOr<PrecisionPlan> ParsePlan(std::string_view text);
+
+// One assignment for each MAC layer: what is stored, hashed, evaluated and priced.
+struct ResolvedPlan {
+  std::vector<LayerPrecision> layers;
+  BatchNormFold fold = BatchNormFold::kAlways;
+  formats::Quantizer vector_format = formats::Float32();
+  bool operator==(const ResolvedPlan&) const = default;
+
+  // One line for each layer; two plans are the same work exactly if these are equal.
+  std::string ToString() const;
+  std::string Digest() const;  // SHA-256 of ToString(), hexadecimal
+};
+
+// Errors: kInvalidArgument for a rule that matches no layer, naming it and the nearest layer; for an int32
+// accumulator under operands that are not integers; and for other combinations without a meaning.
+absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan, const std::vector<LayerIdentity>& layers);
+
+}  // namespace bitscape::quantize
