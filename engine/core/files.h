@@ -1,12 +1,12 @@
 // Whole-file reading and writing with limits, and the one rule by which the product finds its data.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include <absl/status/statusor.h>
 
 namespace bitscape {
 

@@ -7,7 +7,8 @@
 namespace bitscape {
 
 // 64 well-mixed bits of (seed, stream, counter). Pure, thread-safe.
-// Source: the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), applied once for each word.
+// Source: the finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014), applied once for each
+// word.
 uint64_t RandomBits(uint64_t seed, uint64_t stream, uint64_t counter);
 
 // Uniform in [0, 1), 53 bits.

@@ -1,19 +1,21 @@
-// Helpers around absl::Status, the error type of the whole project, and the check for programmer errors.
+// Helpers around absl::Status, the error type of the whole project, and the check for programmer
+// errors.
 #pragma once
-
-#include <cstdio>
-#include <cstdlib>
-#include <utility>
 
 #include <absl/status/status.h>
 #include <absl/status/statusor.h>
 
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <utility>
+
 // Returns the status of `expression` from the enclosing function if it is an error.
-#define BITSCAPE_RETURN_IF_ERROR(expression)                     \
-  do {                                                           \
-    if (absl::Status status_ = (expression); !status_.ok()) {    \
-      return status_;                                            \
-    }                                                            \
+#define BITSCAPE_RETURN_IF_ERROR(expression)                  \
+  do {                                                        \
+    if (absl::Status status_ = (expression); !status_.ok()) { \
+      return status_;                                         \
+    }                                                         \
   } while (false)
 
 #define BITSCAPE_CONCAT_INNER(a, b) a##b
@@ -30,12 +32,13 @@
   target = std::move(name).value()
 
 // Ends the process on a programmer error. Never used on input from outside.
-#define BITSCAPE_CHECK(condition, reason)                                                        \
-  do {                                                                                           \
-    if (!(condition)) {                                                                          \
-      std::fprintf(stderr, "%s:%d: check failed: %s (%s)\n", __FILE__, __LINE__, #condition, reason); \
-      std::abort();                                                                              \
-    }                                                                                            \
+#define BITSCAPE_CHECK(condition, reason)                                                    \
+  do {                                                                                       \
+    if (!(condition)) {                                                                      \
+      std::fprintf(stderr, "%s:%d: check failed: %s (%s)\n", __FILE__, __LINE__, #condition, \
+                   reason);                                                                  \
+      std::abort();                                                                          \
+    }                                                                                        \
   } while (false)
 
 namespace bitscape {
