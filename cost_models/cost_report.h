@@ -1,0 +1,52 @@
+// What a network costs on a machine. Energy and latency add over layers; area belongs to the machine and does not.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace bitscape::cost_models {
+
+// `component` is "mac", "vector", or "<memory>_<tensor>" with tensor weights, inputs, outputs.
+struct EnergyItem {
+  std::string component;
+  double energy_pj = 0;
+};
+
+struct AreaItem {
+  std::string component;  // "mac_array", or a memory's name
+  double area_um2 = 0;
+};
+
+struct LayerCost {
+  std::string layer;
+  double macs = 0;
+  double latency_cycles = 0;
+  double compute_cycles = 0;  // latency without waiting for memory
+  double utilization = 0;     // share of the array's MAC slots in use while computing, 0..1
+  std::string bound;          // what sets the latency: "compute" or a memory's name
+  double weight_bits = 0;     // stored weights with scales and zero points
+  std::vector<EnergyItem> energy;
+
+  double EnergyPj() const;
+};
+
+struct CostReport {
+  double clock_ghz = 0;
+  std::vector<AreaItem> area;
+  std::vector<LayerCost> layers;  // MAC layers in topological order, then "vector" work if priced apart
+
+  // Always sums of the parts: no total is stored twice.
+  double EnergyPj() const;
+  double AreaUm2() const;
+  double LatencyCycles() const;
+  double LatencySeconds() const;
+  double WeightBytes() const;
+};
+
+// The machine can't run the plan: a result, not an error.
+struct Infeasible {
+  std::string reason;  // layer, value, what the machine takes
+};
+
+}  // namespace bitscape::cost_models
