@@ -1,0 +1,63 @@
+// Resolves names to networks, datasets and accelerators: the zoo, the built-in ones, and what users
+// imported.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cost_models/accelerators/accelerator.h"
+#include "engine/data/dataset.h"
+#include "engine/emulate/evaluator.h"
+#include "engine/network/network.h"
+#include "server/store/store.h"
+
+namespace bitscape::server {
+
+// Thread-safe. Loaded things are kept and shared (several users at once hold them: shared_ptr).
+class Library {
+ public:
+  explicit Library(Store& store);
+  ~Library();
+
+  std::vector<std::string> NetworkNames();
+  std::vector<std::string> DatasetNames();
+  std::vector<std::string> AcceleratorNames();
+
+  // Errors: kNotFound with the nearest name.
+  absl::StatusOr<std::shared_ptr<const network::Network>> GetNetwork(std::string_view name);
+  absl::StatusOr<std::shared_ptr<const data::Dataset>> GetDataset(std::string_view name);
+  absl::StatusOr<std::shared_ptr<const cost_models::Accelerator>> GetAccelerator(
+      std::string_view name);
+
+  // Shared evaluator for (network, dataset, calibration images, seed); created on first use, a few
+  // are kept.
+  absl::StatusOr<std::shared_ptr<emulate::Evaluator>> GetEvaluator(std::string_view network,
+                                                                   std::string_view dataset,
+                                                                   int64_t calibration_images,
+                                                                   uint64_t seed);
+
+  // Check, then keep. Errors: what the importer says; kAlreadyExists if the name stands for other
+  // content.
+  absl::StatusOr<std::shared_ptr<const network::Network>> ImportNetwork(
+      std::string_view name, std::string_view file, std::string onnx, network::InputScaling scaling,
+      bool validate_only);
+  struct DatasetFiles {
+    std::string train_images, train_labels, test_images, test_labels;
+  };
+  absl::StatusOr<std::shared_ptr<const data::Dataset>> ImportDataset(std::string_view name,
+                                                                     DatasetFiles files);
+  absl::StatusOr<std::shared_ptr<const cost_models::Accelerator>> CreateAccelerator(
+      const cost_models::Accelerator& accelerator, std::string spec_bytes, bool validate_only);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace bitscape::server

@@ -1,0 +1,45 @@
+// The only converter between protos and the plain structs of engine, cost_models and server.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "bitscape/v1/accelerator.pb.h"
+#include "bitscape/v1/front.pb.h"
+#include "bitscape/v1/sweep.pb.h"
+#include "bitscape/v1/trial.pb.h"
+#include "cost_models/accelerators/accelerator.h"
+#include "engine/network/network.h"
+#include "server/trials/trial.h"
+
+namespace bitscape::server {
+
+// Protos are in namespace bitscape::v1.
+
+// Field errors carry a google.rpc.BadRequest payload (type URL
+// "type.googleapis.com/google.rpc.BadRequest") naming the field.
+absl::Status FieldError(std::string_view field, std::string_view description);
+
+absl::StatusOr<cost_models::Accelerator> ToAccelerator(const v1::AcceleratorSpec& spec);
+v1::AcceleratorSpec ToProto(const cost_models::Accelerator& accelerator);
+// Reads share/bitscape/accelerators/NAME.yaml strictly.
+absl::StatusOr<v1::AcceleratorSpec> ReadAcceleratorFile(const std::filesystem::path& path);
+
+// What a sweep refers to, found by the caller.
+struct SweepContext {
+  const network::Network* network = nullptr;
+  const data::Dataset* dataset = nullptr;
+  std::vector<const cost_models::Accelerator*> accelerators;  // in the spec's order
+};
+// Expands the space into distinct trials (plans in file order, references last unless they are in
+// the space already, which are then marked), resolves them, gives them their identities. Limits: 1
+// to 100,000 trials. Errors: field errors with paths such as "spec.space.grids[0].weights[2]".
+absl::StatusOr<SweepPlan> ToSweepPlan(const v1::SweepSpec& spec, const SweepContext& context);
+
+v1::Trial ToProto(const Trial& trial, const Sweep& sweep);
+v1::Metrics ToProto(const TrialMetrics& metrics);
+
+}  // namespace bitscape::server

@@ -1,0 +1,24 @@
+// Content identities: equal work has equal keys, whatever the names (DESIGN: SHA-256 of content).
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "server/trials/trial.h"
+
+namespace bitscape::server {
+
+// Changes whenever evaluation could give another result for the same inputs.
+std::string_view EngineVersion();
+
+// Network digest, split digest and number of images, resolved plan, calibration (digest, images),
+// seed, engine version.
+std::string AccuracyKey(std::string_view network_digest, std::string_view split_digest,
+                        int64_t images, std::string_view calibration_digest,
+                        int64_t calibration_images, uint64_t seed,
+                        const quantize::ResolvedPlan& plan);
+
+// Accuracy key, accelerator digest, cost-model version.
+std::string TrialDigest(std::string_view accuracy_key, std::string_view accelerator_digest);
+
+}  // namespace bitscape::server
