@@ -1,5 +1,5 @@
-// The named formats. Adding a format of a known kind is one row in catalog.cc: tests, CLI, server and
-// database take it by name.
+// The named formats. Adding a format of a known kind is one row in catalog.cc: tests, CLI, server
+// and database take it by name.
 #pragma once
 
 #include <span>
@@ -19,6 +19,8 @@ struct CatalogRow {
 };
 
 std::span<const CatalogRow> Catalog();
+// The families: `name` is the pattern ("eXmY", "intN", ...).
+std::span<const CatalogRow> Families();
 // Every catalogue name, and the family patterns ("intN", "eXmY", ...) for error messages.
 std::vector<std::string> CatalogNames();
 

@@ -20,21 +20,26 @@ enum class SpecialValues {
   kFnuz,    // the code of -0 is the only NaN, no infinities, no -0
 };
 
-// (-1)^s * 2^(E-bias) * (1 + M/2^mantissa_bits); E = 0 is subnormal: (-1)^s * 2^(1-bias) * M/2^mantissa_bits.
+// Codes whose value is beyond float32 (top exponent of a plain e8mY) are unused: LargestFinite is
+// the largest value that float32 holds, and Decode gives an infinity for them.
+// (-1)^s * 2^(E-bias) * (1 + M/2^mantissa_bits); E = 0 is subnormal: (-1)^s * 2^(1-bias) *
+// M/2^mantissa_bits.
 struct Minifloat {
   int exponent_bits = 0;  // 1..8
   int mantissa_bits = 0;  // 0..23, the hidden bit not counted
   int bias = 0;
   SpecialValues specials = SpecialValues::kFinite;
-  bool subnormals = true;  // false (`ftz`): results that would be subnormal become zero of their sign
+  bool subnormals =
+      true;  // false (`ftz`): results that would be subnormal become zero of their sign
   bool operator==(const Minifloat&) const = default;
 };
 
 // Two's complement or unsigned codes; the value of a code is the code.
 struct Integer {
-  int bits = 0;  // 1..16
+  int bits = 0;  // 1..16; accumulators up to 32
   bool is_signed = true;
-  bool full_range = false;  // signed only: -2^(bits-1) is a code, too. False: symmetric, +-(2^(bits-1)-1)
+  bool full_range =
+      false;  // signed only: -2^(bits-1) is a code, too. False: symmetric, +-(2^(bits-1)-1)
   bool operator==(const Integer&) const = default;
 };
 
@@ -55,8 +60,8 @@ struct ScaleLevel {
 };
 
 struct NumberFormat {
-  // The family with the modifiers that change the set of values, canonical: "fp8_e4m3", "e3m4:scaled",
-  // "int4", "uint8:asym", "fixed8.4". Permanent identity in protos and the database.
+  // The family with the modifiers that change the set of values, canonical: "fp8_e4m3",
+  // "e3m4:scaled", "int4", "uint8:asym", "fixed8.4". Permanent identity in protos and the database.
   std::string name;
   ElementType element;
   std::array<std::optional<ScaleLevel>, 2> scales;  // outer to inner; none: codes are the values
@@ -76,8 +81,9 @@ double SmallestFinite(const ElementType& element);
 // The smallest positive value at scale 1.
 double SmallestPositive(const ElementType& element);
 
-bool HasScale(const NumberFormat& format);          // a scale that depends on data
-bool IsFloat32(const NumberFormat& format);         // rounding to it changes nothing
-bool IsIntegerLike(const NumberFormat& format);     // values are (code - zero point) * scale with integer codes
+bool HasScale(const NumberFormat& format);   // a scale that depends on data
+bool IsFloat32(const NumberFormat& format);  // rounding to it changes nothing
+bool IsIntegerLike(
+    const NumberFormat& format);  // values are (code - zero point) * scale with integer codes
 
 }  // namespace bitscape::formats

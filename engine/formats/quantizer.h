@@ -2,10 +2,10 @@
 // (grammar: engine/formats/README.md).
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <string>
 #include <string_view>
-
-#include <absl/status/statusor.h>
 
 #include "engine/formats/number_format.h"
 
@@ -28,14 +28,14 @@ struct Quantizer {
 
   bool operator==(const Quantizer&) const = default;
 
-  // Canonical notation: family, then the modifiers that are not defaults in the order of the grammar.
-  // Parse(ToString()) gives an equal quantizer.
+  // Canonical notation: family, then the modifiers that are not defaults in the order of the
+  // grammar. Parse(ToString()) gives an equal quantizer.
   std::string ToString() const;
 };
 
-// Reads the notation. Errors: kInvalidArgument with the text, a caret position (1-based column), what is
-// allowed, and the nearest valid name; kUnimplemented for a form of the notation that this build
-// can't compute yet.
+// Reads the notation. Errors: kInvalidArgument with the text, a caret position (1-based column),
+// what is allowed, and the nearest valid name; kUnimplemented for a form of the notation that this
+// build can't compute yet.
 absl::StatusOr<Quantizer> ParseQuantizer(std::string_view notation);
 
 // The quantizer that changes nothing: fp32.

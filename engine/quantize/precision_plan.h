@@ -1,13 +1,13 @@
 // A precision plan: which quantizers and accumulator each multiply-accumulate layer computes in.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 #include "engine/formats/quantizer.h"
 
@@ -22,8 +22,8 @@ struct Accumulator {
   };
   Kind kind = Kind::kFloat32;
   std::optional<formats::Quantizer> format;  // kNarrow: intN, fixedN.F or eXmY, with its overflow
-  int chunk = 1;        // kNarrow: products added exactly before each rounding
-  int align_bits = 0;   // kNarrow: width that a chunk's products are aligned to; 0 = exact
+  int chunk = 1;                             // kNarrow: products added exactly before each rounding
+  int align_bits = 0;  // kNarrow: width that a chunk's products are aligned to; 0 = exact
   bool operator==(const Accumulator&) const = default;
   std::string ToString() const;  // "fp32", "int32", "int16:wrap:chunk16"
 };
@@ -32,7 +32,7 @@ absl::StatusOr<Accumulator> ParseAccumulator(std::string_view text);
 int AccumulatorBits(const Accumulator& accumulator);
 
 struct LayerPrecision {
-  formats::Quantizer weights;      // of a product's second operand where both are activations: unused
+  formats::Quantizer weights;  // of a product's second operand where both are activations: unused
   formats::Quantizer activations;  // of each activation operand
   Accumulator accumulator;
   bool operator==(const LayerPrecision&) const = default;
@@ -74,8 +74,10 @@ struct PrecisionPlan {
   std::string ToString() const;
 };
 
-// Reads the text form: comma-separated key=value (weights, activations, accumulator, vector, fold), then
-// ';' and '[match]' with key=value for each rule. Errors: kInvalidArgument with column and nearest name.
+// Reads the text form: comma-separated key=value (weights, activations, accumulator, vector, fold),
+// then
+// ';' and '[match]' with key=value for each rule. Errors: kInvalidArgument with column and nearest
+// name.
 absl::StatusOr<PrecisionPlan> ParsePlan(std::string_view text);
 
 // One assignment for each MAC layer: what is stored, hashed, evaluated and priced.
@@ -87,11 +89,13 @@ struct ResolvedPlan {
 
   // One line for each layer; two plans are the same work exactly if these are equal.
   std::string ToString() const;
-  std::string Digest() const;  // SHA-256 of ToString(), hexadecimal
+  std::string Digest() const;  // engine/core/digest.h of ToString(), hexadecimal
 };
 
-// Errors: kInvalidArgument for a rule that matches no layer, naming it and the nearest layer; for an int32
-// accumulator under operands that are not integers; and for other combinations without a meaning.
-absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan, const std::vector<LayerIdentity>& layers);
+// Errors: kInvalidArgument for a rule that matches no layer, naming it and the nearest layer; for
+// an int32 accumulator under operands that are not integers; and for other combinations without a
+// meaning.
+absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan,
+                                         const std::vector<LayerIdentity>& layers);
 
 }  // namespace bitscape::quantize

@@ -1,0 +1,16 @@
+// Parsing of the parts of a plan, with columns of the whole text.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstddef>
+#include <string_view>
+
+#include "engine/quantize/precision_plan.h"
+
+namespace bitscape::quantize {
+
+// Reads the accumulator in text[begin, end). Errors: kInvalidArgument with the column in `text`.
+absl::StatusOr<Accumulator> ParseAccumulatorWithin(std::string_view text, size_t begin, size_t end);
+
+}  // namespace bitscape::quantize

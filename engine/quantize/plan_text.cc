@@ -1,0 +1,152 @@
+// The text form of plans.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/status.h"
+#include "engine/core/suggest.h"
+#include "engine/formats/notation.h"
+#include "engine/quantize/plan_parsing.h"
+#include "engine/quantize/precision_plan.h"
+
+namespace bitscape::quantize {
+namespace {
+
+const std::vector<std::string>& RuleKeys() {
+  static const auto* const keys =
+      new std::vector<std::string>{"weights", "activations", "accumulator"};
+  return *keys;
+}
+const std::vector<std::string>& PlanKeys() {
+  static const auto* const keys =
+      new std::vector<std::string>{"weights", "activations", "accumulator", "vector", "fold"};
+  return *keys;
+}
+
+std::string ToText(const LayerOverride& values) {
+  std::vector<std::string> parts;
+  if (values.weights) parts.push_back("weights=" + values.weights->ToString());
+  if (values.activations) parts.push_back("activations=" + values.activations->ToString());
+  if (values.accumulator) parts.push_back("accumulator=" + values.accumulator->ToString());
+  return fmt::format("{}", fmt::join(parts, ","));
+}
+
+class PlanParser {
+ public:
+  explicit PlanParser(std::string_view text) : text_(text) {}
+
+  absl::StatusOr<PrecisionPlan> Parse() {
+    size_t begin = 0;
+    while (begin <= text_.size()) {
+      const size_t end = std::min(text_.find(';', begin), text_.size());
+      if (begin < end && text_[begin] == '[') {
+        BITSCAPE_RETURN_IF_ERROR(ParseRule(begin, end));
+      } else if (begin == 0) {
+        // Without defaults the text is empty, or begins with a rule.
+        if (begin < end)
+          BITSCAPE_RETURN_IF_ERROR(ParseAssignments(begin, end, plan_.defaults, PlanKeys()));
+      } else {
+        return Error(begin, "after ';' a rule '[match]key=value' is expected");
+      }
+      begin = end + 1;
+    }
+    return std::move(plan_);
+  }
+
+ private:
+  absl::Status Error(size_t offset, std::string_view problem) const {
+    return formats::SyntaxError(text_, offset, problem);
+  }
+
+  absl::Status ParseRule(size_t begin, size_t end) {
+    const size_t close = text_.find(']', begin);
+    if (close >= end) return Error(begin, "this '[' has no ']'");
+    PlanRule rule;
+    rule.match = text_.substr(begin + 1, close - begin - 1);
+    if (rule.match.empty()) {
+      return Error(begin + 1,
+                   "a rule matches 'first', 'last', 'op:conv', or layer names such as 'conv*'");
+    }
+    if (close + 1 == end)
+      return Error(end, fmt::format("the rule '[{}]' sets nothing", rule.match));
+    BITSCAPE_RETURN_IF_ERROR(ParseAssignments(close + 1, end, rule.values, RuleKeys()));
+    plan_.rules.push_back(std::move(rule));
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseAssignments(size_t begin, size_t end, LayerOverride& values,
+                                const std::vector<std::string>& keys) {
+    std::vector<std::string> seen;
+    while (begin <= end) {
+      const size_t comma = std::min(text_.find(',', begin), end);
+      const size_t equals = text_.find('=', begin);
+      if (equals >= comma) {
+        return Error(begin, fmt::format("'{}' is no key=value; keys: {}",
+                                        text_.substr(begin, comma - begin), fmt::join(keys, ", ")));
+      }
+      const std::string key(text_.substr(begin, equals - begin));
+      if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
+        return Error(begin, fmt::format("unknown key '{}'{}; keys: {}", key, DidYouMean(key, keys),
+                                        fmt::join(keys, ", ")));
+      }
+      if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
+        return Error(begin, fmt::format("'{}' is given twice", key));
+      }
+      seen.push_back(key);
+      BITSCAPE_RETURN_IF_ERROR(ParseValue(key, equals + 1, comma, values));
+      begin = comma + 1;
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseValue(std::string_view key, size_t begin, size_t end, LayerOverride& values) {
+    if (key == "weights") {
+      BITSCAPE_ASSIGN_OR_RETURN(values.weights, formats::ParseQuantizerWithin(text_, begin, end));
+    } else if (key == "activations") {
+      BITSCAPE_ASSIGN_OR_RETURN(values.activations,
+                                formats::ParseQuantizerWithin(text_, begin, end));
+    } else if (key == "accumulator") {
+      BITSCAPE_ASSIGN_OR_RETURN(values.accumulator, ParseAccumulatorWithin(text_, begin, end));
+    } else if (key == "vector") {
+      BITSCAPE_ASSIGN_OR_RETURN(plan_.vector_format,
+                                formats::ParseQuantizerWithin(text_, begin, end));
+      if (formats::HasScale(plan_.vector_format.format)) {
+        return Error(begin,
+                     fmt::format("vector operations take a format without a scale from the data, "
+                                 "such as fp32 or bf16, not '{}'",
+                                 plan_.vector_format.ToString()));
+      }
+    } else {
+      const std::string_view fold = text_.substr(begin, end - begin);
+      if (fold != "always" && fold != "never") {
+        return Error(begin, fmt::format("fold is 'always' or 'never', not '{}'", fold));
+      }
+      plan_.fold = fold == "always" ? BatchNormFold::kAlways : BatchNormFold::kNever;
+    }
+    return absl::OkStatus();
+  }
+
+  std::string_view text_;
+  PrecisionPlan plan_;
+};
+
+}  // namespace
+
+absl::StatusOr<PrecisionPlan> ParsePlan(std::string_view text) { return PlanParser(text).Parse(); }
+
+std::string PrecisionPlan::ToString() const {
+  std::vector<std::string> parts;
+  if (std::string text = ToText(defaults); !text.empty()) parts.push_back(std::move(text));
+  if (vector_format != formats::Float32()) parts.push_back("vector=" + vector_format.ToString());
+  if (fold == BatchNormFold::kNever) parts.emplace_back("fold=never");
+  std::vector<std::string> sections;
+  if (!parts.empty()) sections.push_back(fmt::format("{}", fmt::join(parts, ",")));
+  for (const PlanRule& rule : rules) {
+    sections.push_back(fmt::format("[{}]{}", rule.match, ToText(rule.values)));
+  }
+  return fmt::format("{}", fmt::join(sections, ";"));
+}
+
+}  // namespace bitscape::quantize

@@ -1,0 +1,141 @@
+// From a plan to one assignment for each layer.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "engine/core/digest.h"
+#include "engine/core/status.h"
+#include "engine/core/suggest.h"
+#include "engine/quantize/precision_plan.h"
+
+namespace bitscape::quantize {
+namespace {
+
+using formats::Granularity;
+
+constexpr std::string_view kOperatorPrefix = "op:";
+
+bool Matches(std::string_view match, const std::vector<LayerIdentity>& layers, size_t layer) {
+  if (match == "first") return layer == 0;
+  if (match == "last") return layer + 1 == layers.size();
+  if (match.starts_with(kOperatorPrefix)) {
+    return match.substr(kOperatorPrefix.size()) == layers[layer].op;
+  }
+  return GlobMatch(match, layers[layer].name);
+}
+
+absl::Status NoMatch(std::string_view match, const std::vector<LayerIdentity>& layers) {
+  std::vector<std::string> names;
+  for (const LayerIdentity& layer : layers) {
+    names.push_back(layer.name);
+    const std::string op = std::string(kOperatorPrefix) + layer.op;
+    if (std::find(names.begin(), names.end(), op) == names.end()) names.push_back(op);
+  }
+  names.insert(names.end(), {"first", "last"});
+  return absl::InvalidArgumentError(fmt::format("the rule '[{}]' matches no layer{}; layers: {}",
+                                                match, DidYouMean(match, names),
+                                                fmt::join(names, ", ")));
+}
+
+void Apply(const LayerOverride& values, LayerPrecision& layer) {
+  if (values.weights) layer.weights = *values.weights;
+  if (values.activations) layer.activations = *values.activations;
+  if (values.accumulator) layer.accumulator = *values.accumulator;
+}
+
+bool HoldsIntegers(const Accumulator& accumulator) {
+  if (accumulator.kind == Accumulator::Kind::kInt32) return true;
+  return accumulator.kind == Accumulator::Kind::kNarrow &&
+         formats::IsIntegerLike(accumulator.format->format) &&
+         !accumulator.format->format.scales[0].has_value();
+}
+
+absl::Status CheckLayer(const LayerPrecision& layer, std::string_view name) {
+  const auto error = [&](std::string_view problem) {
+    return absl::InvalidArgumentError(fmt::format("layer {}: {}", name, problem));
+  };
+  if (HoldsIntegers(layer.accumulator)) {
+    for (const formats::Quantizer* operand : {&layer.weights, &layer.activations}) {
+      if (formats::IsIntegerLike(operand->format)) continue;
+      return error(
+          fmt::format("the accumulator {} adds integer codes, but the {} are {}; allowed: int, "
+                      "uint, fixed and dfx "
+                      "on both sides",
+                      layer.accumulator.ToString(),
+                      operand == &layer.weights ? "weights" : "activations", operand->ToString()));
+    }
+  }
+  const Granularity weights = layer.weights.granularity;
+  if (weights == Granularity::kToken || weights == Granularity::kPosition) {
+    return error(fmt::format("weights {}: weights share scales by tensor, channel or block",
+                             layer.weights.ToString()));
+  }
+  if (layer.weights.dynamic_range) {
+    return error(fmt::format("weights {}: 'dynamic' is for activations", layer.weights.ToString()));
+  }
+  if (layer.weights.range == formats::RangeMethod::kPact) {
+    return error(fmt::format("weights {}: 'pact' is for activations", layer.weights.ToString()));
+  }
+  if (layer.activations.granularity == Granularity::kChannel) {
+    return error(
+        fmt::format("activations {}: 'channel' is for weights; activations share scales by "
+                    "tensor, token, position or block",
+                    layer.activations.ToString()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::string LayerPrecision::ToString() const {
+  return fmt::format("weights={},activations={},accumulator={}", weights.ToString(),
+                     activations.ToString(), accumulator.ToString());
+}
+
+absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan,
+                                         const std::vector<LayerIdentity>& layers) {
+  ResolvedPlan resolved;
+  resolved.fold = plan.fold;
+  resolved.vector_format = plan.vector_format;
+  if (formats::HasScale(plan.vector_format.format)) {
+    return absl::InvalidArgumentError(
+        fmt::format("vector operations take a format without a scale from the data, not '{}'",
+                    plan.vector_format.ToString()));
+  }
+  LayerPrecision defaults{formats::Float32(), formats::Float32(), {}};
+  Apply(plan.defaults, defaults);
+  resolved.layers.assign(layers.size(), defaults);
+  for (const PlanRule& rule : plan.rules) {
+    bool matched = false;
+    for (size_t i = 0; i < layers.size(); ++i) {
+      if (!Matches(rule.match, layers, i)) continue;
+      Apply(rule.values, resolved.layers[i]);
+      matched = true;
+    }
+    if (!matched) return NoMatch(rule.match, layers);
+  }
+  for (size_t i = 0; i < layers.size(); ++i) {
+    BITSCAPE_RETURN_IF_ERROR(CheckLayer(resolved.layers[i], layers[i].name));
+  }
+  return resolved;
+}
+
+std::string ResolvedPlan::ToString() const {
+  std::string text = fmt::format("vector={},fold={}\n", vector_format.ToString(),
+                                 fold == BatchNormFold::kAlways ? "always" : "never");
+  for (const LayerPrecision& layer : layers) {
+    text += layer.ToString();
+    text += '\n';
+  }
+  return text;
+}
+
+std::string ResolvedPlan::Digest() const {
+  bitscape::Digest digest;
+  digest.Add(std::string_view(ToString()));
+  return digest.Hex();
+}
+
+}  // namespace bitscape::quantize
