@@ -1,4 +1,5 @@
-// What a network costs on a machine. Energy and latency add over layers; area belongs to the machine and does not.
+// What a network costs on a machine. Energy and latency add over layers; area belongs to the
+// machine and does not.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,8 @@ struct LayerCost {
 struct CostReport {
   double clock_ghz = 0;
   std::vector<AreaItem> area;
-  std::vector<LayerCost> layers;  // MAC layers in topological order, then "vector" work if priced apart
+  std::vector<LayerCost>
+      layers;  // MAC layers in topological order, then "vector" work if priced apart
 
   // Always sums of the parts: no total is stored twice.
   double EnergyPj() const;

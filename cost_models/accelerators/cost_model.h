@@ -1,11 +1,11 @@
 // Prices a network under a plan on a machine.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <span>
 #include <string_view>
 #include <variant>
-
-#include <absl/status/statusor.h>
 
 #include "cost_models/accelerators/accelerator.h"
 #include "cost_models/cost_report.h"
@@ -25,13 +25,15 @@ class CostModel {
   // `layers[i]` is computed in `plan.layers[i]`. Pure and thread-safe.
   // Errors: kInvalidArgument where the numbers of layers differ or the accelerator is invalid;
   // kUnimplemented for a format without a cost (an unknown cost is never zero).
-  virtual absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
+  virtual absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers,
+                                               const quantize::ResolvedPlan& plan,
                                                const Accelerator& accelerator) const = 0;
 };
 
 // Closed-form access counts of the machine's dataflow.
 const CostModel& AnalyticCostModel();
-// Compute and off-chip traffic only, each operand moved once: no model may report less energy or latency.
+// Compute and off-chip traffic only, each operand moved once: no model may report less energy or
+// latency.
 const CostModel& RooflineCostModel();
 
 }  // namespace bitscape::cost_models

@@ -1,0 +1,109 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <optional>
+
+#include "cost_models/accelerators/float_datapath.h"
+#include "cost_models/accelerators/machine.h"
+#include "engine/core/status.h"
+
+namespace bitscape::cost_models {
+namespace {
+
+using Arithmetic = DatapathLimits::Arithmetic;
+
+OperandWidth IntegerWidth(int bits) { return {.bits = bits, .significand_bits = bits}; }
+
+MacOperands FixedOperands(const DatapathLimits& limits) {
+  if (limits.arithmetic == Arithmetic::kInteger) {
+    return {IntegerWidth(limits.max_weight_bits), IntegerWidth(limits.max_activation_bits),
+            IntegerWidth(limits.accumulator_bits)};
+  }
+  return {*FloatDatapathWidth(limits.max_weight_bits),
+          *FloatDatapathWidth(limits.max_activation_bits),
+          *FloatDatapathWidth(limits.accumulator_bits)};
+}
+
+bool Fits(const OperandWidth& need, const OperandWidth& have) {
+  return need.is_float == have.is_float && need.significand_bits <= have.significand_bits &&
+         need.exponent_bits <= have.exponent_bits && need.bits <= have.bits &&
+         (have.zero_point || !need.zero_point);
+}
+
+bool Fits(const MacOperands& need, const MacOperands& have) {
+  return Fits(need.weight, have.weight) && Fits(need.activation, have.activation) &&
+         Fits(need.accumulator, have.accumulator);
+}
+
+bool SameArithmetic(const MacOperands& a, const MacOperands& b) {
+  return a.weight.is_float == b.weight.is_float && a.activation.is_float == b.activation.is_float &&
+         a.accumulator.is_float == b.accumulator.is_float;
+}
+
+Infeasible CannotRun(const Machine& machine, const network::MacShape& layer,
+                     const MacOperands& operands, const std::vector<MacOperands>& built) {
+  std::vector<std::string> taken;
+  for (const MacOperands& datapath : built) taken.push_back("up to " + ToString(datapath));
+  return {fmt::format("layer {}: {}, the machine {} takes {}", layer.name, ToString(operands),
+                      machine.accelerator->name, fmt::join(taken, " or "))};
+}
+
+absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseFixed(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    std::span<const MacOperands> operands) {
+  Datapaths datapaths;
+  for (const DatapathLimits& limits : machine.accelerator->datapaths) {
+    datapaths.built.push_back(FixedOperands(limits));
+    datapaths.costs.push_back(
+        machine.family->estimate(datapaths.built.back(), *machine.technology));
+  }
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    std::optional<size_t> chosen;
+    for (size_t i = 0; i < datapaths.built.size(); ++i) {
+      if (!Fits(operands[layer], datapaths.built[i])) continue;
+      if (!chosen || datapaths.costs[i].energy_pj < datapaths.costs[*chosen].energy_pj) chosen = i;
+    }
+    if (!chosen) return CannotRun(machine, layers[layer], operands[layer], datapaths.built);
+    datapaths.of_layer.push_back(*chosen);
+  }
+  return datapaths;
+}
+
+absl::StatusOr<std::variant<Datapaths, Infeasible>> BuildForPlan(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    std::span<const MacOperands> operands) {
+  Datapaths datapaths;
+  datapaths.of_layer.reserve(layers.size());
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    const MacOperands& need = operands[layer];
+    if (!machine.family->supports(need)) {
+      return Infeasible{fmt::format("layer {}: {}, which the MAC family {} does not take",
+                                    layers[layer].name, ToString(need), machine.family->name)};
+    }
+    size_t index = 0;
+    while (index < datapaths.built.size() && !SameArithmetic(datapaths.built[index], need)) ++index;
+    if (index == datapaths.built.size()) {
+      datapaths.built.push_back(need);
+    } else {
+      MacOperands& built = datapaths.built[index];
+      built = {Widest(built.weight, need.weight), Widest(built.activation, need.activation),
+               Widest(built.accumulator, need.accumulator)};
+    }
+    datapaths.of_layer.push_back(index);
+  }
+  for (const MacOperands& built : datapaths.built) {
+    datapaths.costs.push_back(machine.family->estimate(built, *machine.technology));
+  }
+  return datapaths;
+}
+
+}  // namespace
+
+absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    std::span<const MacOperands> operands) {
+  return machine.accelerator->datapaths.empty() ? BuildForPlan(machine, layers, operands)
+                                                : ChooseFixed(machine, layers, operands);
+}
+
+}  // namespace bitscape::cost_models

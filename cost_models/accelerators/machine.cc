@@ -1,0 +1,82 @@
+#include "cost_models/accelerators/machine.h"
+
+#include <fmt/format.h>
+
+#include "engine/core/status.h"
+
+namespace bitscape::cost_models {
+namespace {
+
+constexpr std::array<const char*, kTensors> kTensorNames = {"weights", "inputs", "outputs"};
+
+bool Holds(const MemoryLevel& level, size_t tensor) {
+  const std::array<bool, kTensors> holds = {level.holds_weights, level.holds_inputs,
+                                            level.holds_outputs};
+  return holds[tensor];
+}
+
+}  // namespace
+
+absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator) {
+  BITSCAPE_RETURN_IF_ERROR(Validate(accelerator));
+  Machine machine;
+  machine.accelerator = &accelerator;
+  BITSCAPE_ASSIGN_OR_RETURN(machine.technology, FindTechnology(accelerator.technology));
+  BITSCAPE_ASSIGN_OR_RETURN(machine.family, FindMacFamily(accelerator.mac_family));
+  machine.memories.reserve(accelerator.memories.size());
+  for (size_t i = 0; i < accelerator.memories.size(); ++i) {
+    const MemoryLevel& level = accelerator.memories[i];
+    PricedMemory memory;
+    memory.level = &level;
+    BITSCAPE_ASSIGN_OR_RETURN(memory.cost, PriceMemory(level.primitive, level.capacity_bytes,
+                                                       level.width_bits, *machine.technology));
+    const bool shared = !level.per_pe && level.kind != MemoryKind::kDram;
+    for (size_t tensor = 0; tensor < kTensors; ++tensor) {
+      memory.components[tensor] = level.name + "_" + kTensorNames[tensor];
+      if (shared && Holds(level, tensor)) machine.buffer_of[tensor] = static_cast<int>(i);
+    }
+    if (level.per_pe) machine.element_level = static_cast<int>(i);
+    if (level.kind == MemoryKind::kDram) machine.dram_level = static_cast<int>(i);
+    machine.buffer_bits.push_back(shared ? level.capacity_bytes * 8 : 0);
+    machine.memories.push_back(std::move(memory));
+  }
+  return machine;
+}
+
+absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
+                                                      const quantize::ResolvedPlan& plan) {
+  if (layers.size() != plan.layers.size()) {
+    return absl::InvalidArgumentError(fmt::format("the plan has {} layers, the network has {}",
+                                                  plan.layers.size(), layers.size()));
+  }
+  std::vector<MacOperands> operands;
+  operands.reserve(layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    absl::StatusOr<MacOperands> of_layer = OperandsFor(plan.layers[i], layers[i]);
+    if (!of_layer.ok()) return Annotate(of_layer.status(), "layer " + layers[i].name);
+    operands.push_back(*of_layer);
+  }
+  return operands;
+}
+
+int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index) {
+  const formats::Quantizer& stored =
+      index + 1 < plan.layers.size() ? plan.layers[index + 1].activations : plan.vector_format;
+  return formats::ElementBits(stored.format);
+}
+
+std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths) {
+  const double elements =
+      static_cast<double>(machine.accelerator->array_rows) * machine.accelerator->array_columns;
+  double datapath_um2 = 0;
+  for (const MacCost& cost : datapaths.costs) datapath_um2 += cost.area_um2;
+  std::vector<AreaItem> area = {{"mac_array", elements * datapath_um2}};
+  for (const PricedMemory& memory : machine.memories) {
+    if (memory.level->kind == MemoryKind::kDram) continue;  // another chip
+    area.push_back(
+        {memory.level->name, memory.cost.area_um2 * (memory.level->per_pe ? elements : 1)});
+  }
+  return area;
+}
+
+}  // namespace bitscape::cost_models

@@ -1,0 +1,68 @@
+// An accelerator with its prices looked up: what both cost models start from.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cost_models/accelerators/accelerator.h"
+#include "cost_models/cost_report.h"
+#include "cost_models/mac/families.h"
+#include "cost_models/mapping/weight_stationary.h"
+#include "cost_models/memory/memory.h"
+#include "engine/network/mac_shape.h"
+#include "engine/quantize/precision_plan.h"
+
+namespace bitscape::cost_models {
+
+struct PricedMemory {
+  const MemoryLevel* level = nullptr;
+  MemoryCost cost;
+  std::array<std::string, kTensors> components;  // "global_buffer_weights", ...
+};
+
+struct Machine {
+  const Accelerator* accelerator = nullptr;
+  const Technology* technology = nullptr;
+  const MacFamily* family = nullptr;
+  std::vector<PricedMemory> memories;  // as in the accelerator
+  int element_level = -1;              // the processing elements' weight memory, or -1
+  std::array<int, kTensors> buffer_of = {-1, -1, -1};  // shared on-chip memory of each tensor
+  int dram_level = 0;
+  std::vector<double> buffer_bits;  // capacity of each level; 0 for those that are not shared
+};
+
+// `accelerator` must outlive the result. Errors: those of Validate.
+absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator);
+
+// The datapaths of the array and which of them each layer runs on.
+struct Datapaths {
+  std::vector<MacOperands> built;
+  std::vector<MacCost> costs;    // of `built`
+  std::vector<size_t> of_layer;  // index into `built`
+};
+
+// A machine without datapaths gets one for each mix of arithmetic in the plan, as wide as its
+// widest layer; a narrower layer runs on it at its full cost. A machine with datapaths runs each
+// layer on the cheapest that fits. Errors: those of OperandsFor, naming the layer. Infeasible: the
+// layer, its operands, what the machine takes.
+absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    std::span<const MacOperands> operands);
+
+// Operands of every layer. Errors: kInvalidArgument where the numbers of layers differ.
+absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
+                                                      const quantize::ResolvedPlan& plan);
+
+// Width in which layer `index` stores its outputs: the activation format of the next layer in the
+// list, and the plan's vector format after the last.
+int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index);
+
+// All datapaths of the array and all on-chip memories.
+std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths);
+
+}  // namespace bitscape::cost_models

@@ -1,0 +1,74 @@
+#include "cost_models/memory/memory.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "cost_models/technology/published_rows.h"
+#include "engine/core/suggest.h"
+#include "engine/quantize/tensor_rounding.h"
+
+namespace bitscape::cost_models {
+namespace {
+
+constexpr std::string_view kRegister = "register";
+constexpr std::string_view kSram = "sram";
+constexpr double kMaxRegisterBytes = 64;
+constexpr double kMinSramBytes = 16;
+constexpr double kMaxSramBytes = 64.0 * 1024 * 1024;
+
+const DramRow* FindDram(std::string_view primitive) {
+  for (const DramRow& row : DramRows()) {
+    if (row.primitive == primitive) return &row;
+  }
+  return nullptr;
+}
+
+absl::Status SizeError(std::string_view primitive, double capacity_bytes, double low, double high) {
+  return absl::InvalidArgumentError(fmt::format("capacity_bytes {}: a \"{}\" has {} to {} bytes",
+                                                capacity_bytes, primitive, low, high));
+}
+
+}  // namespace
+
+std::vector<std::string> MemoryPrimitives() {
+  std::vector<std::string> names = {std::string(kRegister), std::string(kSram)};
+  for (const DramRow& row : DramRows()) names.emplace_back(row.primitive);
+  return names;
+}
+
+bool IsDramPrimitive(std::string_view primitive) { return FindDram(primitive) != nullptr; }
+
+absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capacity_bytes,
+                                       int width_bits, const Technology& technology) {
+  if (const DramRow* row = FindDram(primitive)) {
+    return MemoryCost{.energy_pj_per_bit = row->energy_pj_per_bit, .area_um2 = 0};
+  }
+  const double bits = capacity_bytes * 8;
+  if (primitive == kRegister) {
+    if (!(capacity_bytes > 0 && capacity_bytes <= kMaxRegisterBytes)) {
+      return SizeError(primitive, capacity_bytes, 0, kMaxRegisterBytes);
+    }
+    const BlockCost one_bit = technology.Register(1);
+    return MemoryCost{.energy_pj_per_bit = one_bit.energy_pj, .area_um2 = one_bit.area_um2 * bits};
+  }
+  if (primitive == kSram) {
+    if (!(capacity_bytes >= kMinSramBytes && capacity_bytes <= kMaxSramBytes)) {
+      return SizeError(primitive, capacity_bytes, kMinSramBytes, kMaxSramBytes);
+    }
+    return MemoryCost{
+        .energy_pj_per_bit = technology.SramEnergyPjPerBit(capacity_bytes, width_bits),
+        .area_um2 = technology.SramAreaUm2PerBit(capacity_bytes) * bits};
+  }
+  const std::vector<std::string> names = MemoryPrimitives();
+  return absl::InvalidArgumentError(fmt::format("primitive \"{}\" is unknown; known: {}{}",
+                                                primitive, fmt::join(names, ", "),
+                                                DidYouMean(primitive, names)));
+}
+
+double WeightStorageBits(const network::MacShape& layer, const formats::Quantizer& weights) {
+  if (layer.weights_are_activations) return 0;
+  return static_cast<double>(
+      quantize::StorageBits(weights, layer.groups * layer.m, layer.ReductionLength()));
+}
+
+}  // namespace bitscape::cost_models

@@ -1,0 +1,52 @@
+// Published primitive costs: what every figure of the cost models is fitted to or taken from.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+namespace bitscape::cost_models {
+
+enum class ArithmeticKind { kIntegerAdd, kIntegerMultiply, kFloatAdd, kFloatMultiply };
+
+// One operation at 45 nm, 0.9 V. Units: pJ an operation, um2.
+struct ArithmeticRow {
+  std::string_view name;
+  ArithmeticKind kind;
+  int bits;           // of an operand
+  int exponent_bits;  // 0 for integers
+  int mantissa_bits;  // stored bits, 0 for integers
+  double energy_pj;
+  double area_um2;
+  std::string_view source;
+};
+std::span<const ArithmeticRow> ArithmeticRows();
+
+// One access of an on-chip SRAM. Units: pJ an access of `width_bits`.
+struct SramRow {
+  std::string_view name;
+  double capacity_bytes;
+  int width_bits;
+  double energy_pj;
+  std::string_view source;
+};
+std::span<const SramRow> SramRows();
+
+// Off-chip memories, by the name that MemoryLevel::primitive gives. Unit: pJ for one bit read or
+// written.
+struct DramRow {
+  std::string_view primitive;
+  double energy_pj_per_bit;
+  std::string_view source;
+};
+std::span<const DramRow> DramRows();
+
+// Everything else that is taken as published.
+struct UnitRow {
+  std::string_view name;
+  double value;
+  std::string_view unit;
+  std::string_view source;
+};
+std::span<const UnitRow> UnitRows();
+
+}  // namespace bitscape::cost_models
