@@ -4,6 +4,7 @@
 #include <string>
 #include <string_view>
 
+#include "engine/data/dataset.h"
 #include "server/trials/trial.h"
 
 namespace bitscape::server {
@@ -17,6 +18,14 @@ std::string AccuracyKey(std::string_view network_digest, std::string_view split_
                         int64_t images, std::string_view calibration_digest,
                         int64_t calibration_images, uint64_t seed,
                         const quantize::ResolvedPlan& plan);
+
+// The same from a spec: the one place that says which of its numbers count. `images` of 0 and
+// numbers beyond the split's size mean the whole split.
+std::string AccuracyKey(std::string_view network_digest, const data::Dataset& dataset,
+                        const EvaluationSpec& evaluation, const quantize::ResolvedPlan& plan);
+
+// Images that `evaluation` measures on `dataset`.
+int64_t EvaluatedImages(const data::Dataset& dataset, const EvaluationSpec& evaluation);
 
 // Accuracy key, accelerator digest, cost-model version.
 std::string TrialDigest(std::string_view accuracy_key, std::string_view accelerator_digest);

@@ -3,9 +3,10 @@
 
 #include <absl/status/statusor.h>
 
-#include <memory>
+#include <cstdint>
 #include <span>
 #include <stop_token>
+#include <variant>
 #include <vector>
 
 #include "cost_models/accelerators/cost_model.h"

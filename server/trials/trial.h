@@ -47,13 +47,15 @@ struct EvaluationSpec {
   int64_t images = 0;  // the first of the split; 0 = all
   int64_t calibration_images = 512;
   uint64_t seed = 1;
-  int64_t slice_images = 1024;  // a multiple of emulate::kBatchSize; does not change results
+  // Results are saved after each slice; a multiple of emulate::kBatchSize. Does not change results
+  // (of the loss: beyond the order in which slices are summed).
+  int64_t slice_images = 1024;
 };
 
 // One point of a sweep, before it has run.
 struct TrialSpec {
-  std::string plan_text;  // canonical
-  quantize::ResolvedPlan plan;
+  std::string plan_text;        // canonical
+  quantize::ResolvedPlan plan;  // not stored: follows from plan_text and the network's layers
   std::string accelerator;
   std::string reference;     // label, or empty
   std::string accuracy_key;  // see identity.h
@@ -104,9 +106,11 @@ struct Sweep {
   std::string spec;  // serialized SweepSpec proto: kept as it was given
   SweepState state = SweepState::kPending;
   std::string error;  // kFailed
+  std::string network, dataset;
+  EvaluationSpec evaluation;
   std::vector<std::string> objectives;
   int64_t create_time_us = 0, start_time_us = 0, end_time_us = 0;
-  int64_t running_us = 0;  // time spent RUNNING before the current start of the server
+  int64_t running_us = 0;  // time spent RUNNING, up to the last slice that was saved
   int64_t trials = 0;
   int64_t images_per_trial = 0;
   int64_t revision = 0;
