@@ -1,6 +1,8 @@
 // Labelled images with splits that never overlap.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -8,8 +10,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 namespace bitscape::data {
 
@@ -36,13 +36,14 @@ struct ImageSet {
   int64_t image_elements() const { return channels * height * width; }
 };
 
-// Files of an IDX dataset, plain or gzip. Test files may be absent: then the training files are split
-// three ways. Validation and calibration images are drawn from the training files by a seeded shuffle.
+// Files of an IDX dataset, plain or gzip. Test files may be absent: then the training files are
+// split three ways. Validation and calibration images are drawn from the training files by a seeded
+// shuffle.
 struct IdxFiles {
   std::filesystem::path train_images, train_labels, test_images, test_labels;
 };
 struct SplitSizes {
-  int64_t validation = 5000;   // at most half of what the test set leaves
+  int64_t validation = 5000;  // at most half of what the test set leaves
   int64_t calibration = 512;
 };
 
@@ -54,11 +55,20 @@ struct Dataset {
   const ImageSet& split(Split which) const;
 };
 
-// Errors: kNotFound (file), kInvalidArgument (bad magic, sizes that don't match the file, labels and images
-// that differ in number, label beyond 255 classes), kResourceExhausted (over 4 GiB unpacked).
-absl::StatusOr<Dataset> LoadIdxDataset(std::string_view name, const IdxFiles& files, SplitSizes sizes = {});
+// Errors: kNotFound (file), kInvalidArgument (bad magic, sizes that don't match the file, labels
+// and images that differ in number, label beyond 255 classes), kResourceExhausted (over 4 GiB
+// unpacked).
+absl::StatusOr<Dataset> LoadIdxDataset(std::string_view name, const IdxFiles& files,
+                                       SplitSizes sizes = {});
 
-// Names that need no files given: "fashion-mnist" (Debian package dataset-fashion-mnist).
+// Network input of images [range) of `set`: x = (pixel / 255 - mean[c]) / std[c], each step rounded
+// to float32 as PyTorch does. `mean` and `std` have one entry, or one a channel; std is not zero.
+// Shape:  out [range.size(), channels, height, width].
+void FillBatch(const ImageSet& set, ImageRange range, std::span<const float> mean,
+               std::span<const float> std, float* out);
+
+// Names that need no files given: "fashion-mnist" (Debian package dataset-fashion-mnist). Their
+// files are looked for in $BITSCAPE_DATASETS_DIR/NAME, by default /usr/share/datasets/NAME.
 std::vector<std::string> BuiltinDatasetNames();
 absl::StatusOr<Dataset> LoadBuiltinDataset(std::string_view name);
 

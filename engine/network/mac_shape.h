@@ -17,7 +17,7 @@ struct MacShape {
   std::string op;  // "conv", "gemm", "matmul"
   int64_t n = 1, groups = 1, m = 1, c = 1, p = 1, q = 1, r = 1, s = 1;
   int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1;
-  int64_t in_h = 1, in_w = 1;  // input size without padding
+  int64_t in_h = 1, in_w = 1;            // input size without padding
   bool weights_are_activations = false;  // a product of two activations
 
   int64_t Macs() const { return n * groups * m * c * p * q * r * s; }

@@ -1,6 +1,8 @@
 // A network is a graph of shapes; weights may be absent (then it can be priced but not evaluated).
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -8,8 +10,6 @@
 #include <string_view>
 #include <variant>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 namespace bitscape::network {
 
@@ -22,10 +22,13 @@ struct Tensor {
   Shape shape;
   std::vector<float> values;  // row-major; empty where only the shape is known
 };
-using TensorPtr = std::shared_ptr<const Tensor>;  // shared: graph passes and variants keep the same weights
+using TensorPtr =
+    std::shared_ptr<const Tensor>;  // shared: graph passes and variants keep the same weights
 
 struct Input {};
-struct Constant { TensorPtr value; };
+struct Constant {
+  TensorPtr value;
+};
 // One or two spatial dimensions are stored as two (a 1-d kernel has kh = 1).
 struct Conv {
   TensorPtr weights;  // [oc, ic / groups, kh, kw]
@@ -39,16 +42,22 @@ struct Gemm {
   TensorPtr weights;  // [oc, ic]
   TensorPtr bias;     // [oc] or null
 };
-struct MatMul {};  // inputs [.., m, k] and [.., k, n]: both are activations
+struct MatMul {};   // inputs [.., m, k] and [.., k, n]: both are activations
 struct BatchNorm {  // y = scale * x + shift for each channel (axis 1); statistics already folded in
   std::vector<float> scale, shift;
 };
 struct Relu {};
-struct Clip { float min, max; };  // ReLU6 is Clip{0, 6}
-struct LeakyRelu { float alpha; };
+struct Clip {
+  float min, max;
+};  // ReLU6 is Clip{0, 6}
+struct LeakyRelu {
+  float alpha;
+};
 struct Sigmoid {};
 struct Tanh {};
-struct Softmax { int64_t axis; };
+struct Softmax {
+  int64_t axis;
+};
 struct Pool {
   enum class Kind { kMax, kAverage } kind = Kind::kMax;
   std::array<int64_t, 2> kernel{1, 1}, stride{1, 1}, dilation{1, 1};
@@ -58,13 +67,21 @@ struct Pool {
 struct GlobalAveragePool {};
 struct Add {};  // broadcasting as ONNX
 struct Mul {};
-struct Concat { int64_t axis; };
-struct Pad { std::vector<int64_t> before, after; float value = 0; };  // one entry each dimension
+struct Concat {
+  int64_t axis;
+};
+struct Pad {
+  std::vector<int64_t> before, after;
+  float value = 0;
+};                  // one entry each dimension
 struct Reshape {};  // Flatten, Squeeze, Unsqueeze, Reshape: the node's shape says all
-struct Transpose { std::vector<int64_t> permutation; };
+struct Transpose {
+  std::vector<int64_t> permutation;
+};
 
-using Operator = std::variant<Input, Constant, Conv, Gemm, MatMul, BatchNorm, Relu, Clip, LeakyRelu, Sigmoid, Tanh,
-                              Softmax, Pool, GlobalAveragePool, Add, Mul, Concat, Pad, Reshape, Transpose>;
+using Operator =
+    std::variant<Input, Constant, Conv, Gemm, MatMul, BatchNorm, Relu, Clip, LeakyRelu, Sigmoid,
+                 Tanh, Softmax, Pool, GlobalAveragePool, Add, Mul, Concat, Pad, Reshape, Transpose>;
 
 // Each node makes one value, named by the node's index.
 struct Node {
@@ -97,7 +114,8 @@ std::vector<int> MacLayers(const Network& network);  // node indices in topologi
 
 // Checks every invariant above: order, arity, attribute ranges, shapes agree, finite weights.
 absl::Status Validate(const Network& network);
-// The shape that `op` gives for its input shapes, or why it can't be. Reshape has no rule: its node says it.
+// The shape that `op` gives for its input shapes, or why it can't be. Reshape has no rule: its node
+// says it.
 absl::StatusOr<Shape> InferShape(const Operator& op, const std::vector<Shape>& inputs);
 
 }  // namespace bitscape::network

@@ -1,11 +1,11 @@
 // Reads ONNX models, opset 7 to 17.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <filesystem>
 #include <string>
 #include <string_view>
-
-#include <absl/status/statusor.h>
 
 #include "engine/network/network.h"
 
@@ -13,16 +13,19 @@ namespace bitscape::network {
 
 struct ImportLimits {
   int64_t max_file_bytes = int64_t{1} << 30;
-  int64_t max_elements = int64_t{1} << 28;  // of one tensor, weights or activation
+  int64_t max_elements = int64_t{1} << 28;        // of one tensor, weights or activation
+  int64_t max_total_elements = int64_t{1} << 28;  // of all weights and constants
   int max_nodes = 100'000;
 };
 
-// `bytes` is the file; `file` names it in messages. Every initializer and attribute is checked before use.
-// Errors: kInvalidArgument (malformed: what, node, file), kUnimplemented (operator, node, file),
-// kResourceExhausted (a limit, named).
-absl::StatusOr<Network> ImportOnnx(std::string_view bytes, std::string_view file, std::string_view name,
-                                   const InputScaling& scaling, const ImportLimits& limits = {});
+// `bytes` is the file; `file` names it in messages. Every initializer and attribute is checked
+// before use. Errors: kInvalidArgument (malformed: what, node, file), kUnimplemented (operator,
+// node, file), kResourceExhausted (a limit, named).
+absl::StatusOr<Network> ImportOnnx(std::string_view bytes, std::string_view file,
+                                   std::string_view name, const InputScaling& scaling,
+                                   const ImportLimits& limits = {});
 absl::StatusOr<Network> ImportOnnxFile(const std::filesystem::path& path, std::string_view name,
-                                       const InputScaling& scaling, const ImportLimits& limits = {});
+                                       const InputScaling& scaling,
+                                       const ImportLimits& limits = {});
 
 }  // namespace bitscape::network

@@ -1,11 +1,11 @@
 // The trained networks that ship with bitscape (share/bitscape/zoo).
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <absl/status/statusor.h>
 
 #include "engine/network/network.h"
 
