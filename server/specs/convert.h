@@ -22,6 +22,9 @@ namespace bitscape::server {
 // Field errors carry a google.rpc.BadRequest payload (type URL
 // "type.googleapis.com/google.rpc.BadRequest") naming the field.
 absl::Status FieldError(std::string_view field, std::string_view description);
+// An error about the value of `field`: the field goes before its message and into the payload; the
+// code stays. OK stays OK.
+absl::Status AtField(std::string_view field, const absl::Status& status);
 
 absl::StatusOr<cost_models::Accelerator> ToAccelerator(const v1::AcceleratorSpec& spec);
 v1::AcceleratorSpec ToProto(const cost_models::Accelerator& accelerator);
@@ -40,6 +43,8 @@ struct SweepContext {
 absl::StatusOr<SweepPlan> ToSweepPlan(const v1::SweepSpec& spec, const SweepContext& context);
 
 v1::Trial ToProto(const Trial& trial, const Sweep& sweep);
+// The same with the sweep's spec already parsed: for lists.
+v1::Trial ToProto(const Trial& trial, const v1::SweepSpec& spec);
 v1::Metrics ToProto(const TrialMetrics& metrics);
 
 }  // namespace bitscape::server

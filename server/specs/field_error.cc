@@ -1,0 +1,31 @@
+#include <absl/strings/cord.h>
+#include <fmt/format.h>
+
+#include <string>
+
+#include "google/rpc/error_details.pb.h"
+#include "server/specs/convert.h"
+
+namespace bitscape::server {
+
+absl::Status FieldError(std::string_view field, std::string_view description) {
+  return AtField(
+      field, absl::InvalidArgumentError(absl::string_view(description.data(), description.size())));
+}
+
+absl::Status AtField(std::string_view field, const absl::Status& status) {
+  if (status.ok()) {
+    return status;
+  }
+  google::rpc::BadRequest details;
+  google::rpc::BadRequest::FieldViolation& violation = *details.add_field_violations();
+  violation.set_field(std::string(field));
+  violation.set_description(std::string(status.message()));
+  absl::Status result(status.code(),
+                      fmt::format("{}: {}", violation.field(), violation.description()));
+  result.SetPayload("type.googleapis.com/google.rpc.BadRequest",
+                    absl::Cord(details.SerializeAsString()));
+  return result;
+}
+
+}  // namespace bitscape::server
