@@ -1,0 +1,26 @@
+// Metrics whose values are read at the time of a scrape: queue, database, process.
+#pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <functional>
+#include <mutex>
+#include <vector>
+
+#include "server/telemetry/telemetry.h"
+
+namespace bitscape::server {
+
+class Scrape : public prometheus::Collectable {
+ public:
+  void SetSource(std::function<ScrapeValues()> source);
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  // Held while the source runs, so that nothing is read once SetSource(null) has returned.
+  mutable std::mutex mutex_;
+  std::function<ScrapeValues()> source_;
+};
+
+}  // namespace bitscape::server
