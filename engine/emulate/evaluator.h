@@ -1,6 +1,8 @@
 // The central interface: evaluates many precision plans of one network jointly.
 #pragma once
 
+#include <absl/status/statusor.h>
+
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -9,8 +11,6 @@
 #include <string>
 #include <vector>
 
-#include <absl/status/statusor.h>
-
 #include "engine/data/dataset.h"
 #include "engine/network/network.h"
 #include "engine/quantize/precision_plan.h"
@@ -18,10 +18,10 @@
 namespace bitscape::emulate {
 
 struct EvaluateOptions {
-  int threads = 0;              // 0: every available processor
-  uint64_t seed = 1;            // of stochastic rounding
+  int threads = 0;                   // 0: every available processor
+  uint64_t seed = 1;                 // of stochastic rounding
   int64_t calibration_images = 512;  // the first of the calibration split; capped by its size
-  bool keep_logits = false;     // fill PlanResult::logits (small ranges only)
+  bool keep_logits = false;          // fill PlanResult::logits (small ranges only)
 };
 
 // Which arithmetic ran a MAC layer.
@@ -31,16 +31,17 @@ std::string_view ToString(Path path);  // "fp32", "int8", "bf16", "reference"
 struct LayerPath {
   std::string layer;
   Path path = Path::kFloat32;
-  bool exact = false;   // the sums are exact: no rounding but the plan's own
-  std::string reason;   // the condition that chose the path
+  bool exact = false;  // the sums are exact: no rounding but the plan's own
+  std::string reason;  // the condition that chose the path
 };
 
 struct PlanResult {
-  std::vector<uint8_t> correct;  // one a image of the range; 1 = the largest logit is the label's (first of ties)
-  double loss_sum = 0;           // cross-entropy, summed over the range in image order
+  std::vector<uint8_t>
+      correct;  // one a image of the range; 1 = the largest logit is the label's (first of ties)
+  double loss_sum = 0;  // cross-entropy, summed over the range in image order
   std::vector<LayerPath> layers;
-  std::vector<float> logits;     // [images, classes] where keep_logits
-  int64_t images = 0;            // images evaluated: the range's size unless the plan was retired
+  std::vector<float> logits;  // [images, classes] where keep_logits
+  int64_t images = 0;         // images evaluated: the range's size unless the plan was retired
   int64_t Correct() const;
 };
 
@@ -48,7 +49,8 @@ struct PlanProgress {
   int64_t images = 0, correct = 0;
 };
 
-// Called after each group of batches, from one thread at a time. May retire plans: a retired plan is not evaluated further.
+// Called after each group of batches, from one thread at a time. May retire plans: a retired plan
+// is not evaluated further.
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -56,32 +58,35 @@ class Observer {
   virtual void OnProgress(std::span<const PlanProgress> progress, std::vector<bool>& retire) = 0;
 };
 
-// Images of one batch. Ranges that begin at multiples of it split a data set without changing any result.
+// Images of one batch. Ranges that begin at multiples of it split a data set without changing any
+// result.
 inline constexpr int64_t kBatchSize = 32;
 
-// Holds what is shared between evaluations of one network: folded graph, calibration statistics, rounded
-// weights, primitives. Thread-safe; one evaluation at a time uses all cores (others wait).
+// Holds what is shared between evaluations of one network: folded graph, calibration statistics,
+// rounded weights, primitives. Thread-safe; one evaluation at a time uses all cores (others wait).
 class Evaluator {
  public:
-  // Errors: kInvalidArgument for a network without weights, or whose input or classes don't fit the dataset.
-  // Both must outlive the evaluator.
-  static absl::StatusOr<std::unique_ptr<Evaluator>> Create(const network::Network& network, const data::Dataset& dataset,
+  // Errors: kInvalidArgument for a network without weights, or whose input or classes don't fit the
+  // dataset. Both must outlive the evaluator.
+  static absl::StatusOr<std::unique_ptr<Evaluator>> Create(const network::Network& network,
+                                                           const data::Dataset& dataset,
                                                            const EvaluateOptions& options);
   virtual ~Evaluator() = default;
 
-  // Evaluates `plans` over images [range) of `split`; range.begin is a multiple of kBatchSize. Results do not
-  // depend on threads, on the other plans, or on how a set is cut into ranges.
-  // Errors: kInvalidArgument (range, number of layers), kUnimplemented (a quantizer this build can't run;
-  // the layer is named), kCancelled (stop requested; nothing is returned).
-  virtual absl::StatusOr<std::vector<PlanResult>> Evaluate(std::span<const quantize::ResolvedPlan> plans, data::Split split,
-                                                           data::ImageRange range, Observer* observer = nullptr,
-                                                           std::stop_token stop = {}) = 0;
+  // Evaluates `plans` over images [range) of `split`; range.begin is a multiple of kBatchSize.
+  // Results do not depend on threads, on the other plans, or on how a set is cut into ranges.
+  // Errors: kInvalidArgument (range, number of layers), kUnimplemented (a quantizer this build
+  // can't run; the layer is named), kCancelled (stop requested; nothing is returned).
+  virtual absl::StatusOr<std::vector<PlanResult>> Evaluate(
+      std::span<const quantize::ResolvedPlan> plans, data::Split split, data::ImageRange range,
+      Observer* observer = nullptr, std::stop_token stop = {}) = 0;
 
   // Which path each MAC layer of `plan` takes, without running it.
   virtual absl::StatusOr<std::vector<LayerPath>> Paths(const quantize::ResolvedPlan& plan) = 0;
 };
 
-// The slow obvious version: plain loops in float32 and int32, one plan at a time, no oneDNN. Test oracle.
+// The slow obvious version: plain loops in float32 and int32, one plan at a time, no oneDNN. Test
+// oracle.
 absl::StatusOr<std::unique_ptr<Evaluator>> CreateReferenceEvaluator(const network::Network& network,
                                                                     const data::Dataset& dataset,
                                                                     const EvaluateOptions& options);

@@ -1,0 +1,421 @@
+#include "engine/emulate/evaluator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <utility>
+
+#include "engine/core/status.h"
+#include "engine/core/thread_pool.h"
+#include "engine/emulate/plan_compiler.h"
+#include "engine/emulate/plan_support.h"
+#include "engine/emulate/program.h"
+#include "engine/emulate/scoring.h"
+#include "engine/network/passes.h"
+
+namespace bitscape::emulate {
+namespace {
+
+using quantize::BatchNormFold;
+using quantize::ResolvedPlan;
+
+// Batches between two looks of the observer: the same whatever the number of threads, so that
+// retirement is, too.
+constexpr int64_t kBatchesPerGroup = 16;
+
+// Plans compiled into one program, and what each one takes from it.
+struct Compiled {
+  std::string key;  // the plans' text
+  Program program;
+  std::vector<size_t> output_of;  // by plan: index of Program::outputs()
+  std::vector<std::vector<LayerPath>> layers;
+};
+
+ResolvedPlan UnquantizedPlan(size_t layers) {
+  ResolvedPlan plan;
+  plan.layers.assign(
+      layers,
+      {.weights = formats::Float32(), .activations = formats::Float32(), .accumulator = {}});
+  return plan;
+}
+
+class OneDnnEvaluator : public Evaluator {
+ public:
+  OneDnnEvaluator(const network::Network& network, const data::Dataset& dataset,
+                  const EvaluateOptions& options)
+      : network_(network),
+        dataset_(dataset),
+        options_(options),
+        pixels_(network.input_scaling, dataset.test.channels),
+        pool_(options.threads > 0 ? options.threads : AvailableProcessors()) {
+    for (int worker = 0; worker < pool_.size(); ++worker) {
+      workspaces_.push_back(std::make_unique<Workspace>(*shared_.engine));
+    }
+  }
+
+  absl::StatusOr<std::vector<PlanResult>> Evaluate(std::span<const ResolvedPlan> plans,
+                                                   data::Split split, data::ImageRange range,
+                                                   Observer* observer,
+                                                   std::stop_token stop) override;
+  absl::StatusOr<std::vector<LayerPath>> Paths(const ResolvedPlan& plan) override {
+    const std::lock_guard lock(mutex_);
+    BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile({&plan, 1}));
+    return compiled->layers[0];
+  }
+
+ private:
+  class Run;
+  // Sees the outputs of one batch, whose first `count` images are real.
+  using BatchVisitor =
+      std::function<void(int64_t batch, int64_t count, const Workspace& workspace)>;
+
+  absl::StatusOr<const NamedGraph*> GraphFor(BatchNormFold fold, bool fuse);
+  absl::Status Calibrate();
+  absl::StatusOr<std::shared_ptr<const Compiled>> Compile(std::span<const ResolvedPlan> plans);
+  absl::StatusOr<Compiled> CompileAnew(std::span<const ResolvedPlan> plans);
+  absl::Status RunBatches(const Program& program, const data::ImageSet& images,
+                          data::ImageRange range, std::stop_token stop, const BatchVisitor& visit);
+  Shape BatchShape() const {
+    Shape shape = network_.nodes[0].shape;
+    shape[0] = kBatchSize;
+    return shape;
+  }
+
+  const network::Network& network_;
+  const data::Dataset& dataset_;
+  const EvaluateOptions options_;
+  const PixelScaler pixels_;
+  std::mutex mutex_;  // guards all below
+  SharedState shared_;
+  std::map<std::pair<BatchNormFold, bool>, NamedGraph> graphs_;
+  bool calibrated_ = false;
+  std::shared_ptr<const Compiled>
+      last_compiled_;  // slices of one sweep ask for the same plans again and again
+  std::vector<std::unique_ptr<Workspace>> workspaces_;
+  ThreadPool pool_;
+};
+
+absl::StatusOr<const NamedGraph*> OneDnnEvaluator::GraphFor(BatchNormFold fold, bool fuse) {
+  const auto key = std::make_pair(fold, fuse);
+  auto found = graphs_.find(key);
+  if (found == graphs_.end()) {
+    const bool folded = fold == BatchNormFold::kAlways;
+    BITSCAPE_ASSIGN_OR_RETURN(
+        Graph graph, PrepareGraph(folded ? network::FoldBatchNorm(network_) : network_, fuse));
+    std::string name = fmt::format("{}{}", folded ? "folded" : "kept", fuse ? "" : "-unfused");
+    found = graphs_.emplace(key, NamedGraph{std::move(name), std::move(graph)}).first;
+  }
+  return &found->second;
+}
+
+absl::Status OneDnnEvaluator::RunBatches(const Program& program, const data::ImageSet& images,
+                                         data::ImageRange range, std::stop_token stop,
+                                         const BatchVisitor& visit) {
+  const int64_t batches = (range.size() + kBatchSize - 1) / kBatchSize;
+  std::vector<absl::Status> failures(static_cast<size_t>(pool_.size()));
+  std::atomic<bool> failed = false;
+  for (const std::unique_ptr<Workspace>& workspace : workspaces_) {
+    workspace->Fit(program);
+  }
+  pool_.ParallelFor(batches, [&](int64_t batch, int worker) {
+    if (failed || stop.stop_requested()) {
+      return;
+    }
+    const SingleThreaded single;
+    Workspace& workspace = *workspaces_[static_cast<size_t>(worker)];
+    const int64_t first = range.begin + batch * kBatchSize;
+    const int64_t count = std::min(kBatchSize, range.end - first);
+    float* input = workspace.input(program);
+    for (int64_t i = 0; i < kBatchSize; ++i) {
+      // The tail is padded with its last image, so that it adds nothing to ranges.
+      pixels_.Load(images, first + std::min(i, count - 1), input + i * images.image_elements());
+    }
+    const absl::Status status = workspace.Run(program);
+    if (!status.ok()) {
+      failures[static_cast<size_t>(worker)] = status;
+      failed = true;
+      return;
+    }
+    visit(batch, count, workspace);
+  });
+  for (const absl::Status& status : failures) {
+    BITSCAPE_RETURN_IF_ERROR(status);
+  }
+  return stop.stop_requested() ? absl::CancelledError("evaluation cancelled") : absl::OkStatus();
+}
+
+absl::Status OneDnnEvaluator::Calibrate() {
+  if (calibrated_) {
+    return absl::OkStatus();
+  }
+  const SingleThreaded single;
+  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(BatchNormFold::kAlways, true));
+  PlanCompiler compiler(shared_, BatchShape());
+  const std::vector<int> layers = network::MacLayers(graph->graph.network);
+  BITSCAPE_ASSIGN_OR_RETURN(const PlanCompiler::CompiledPlan plan,
+                            compiler.Add(*graph, UnquantizedPlan(layers.size())));
+  struct Operand {
+    size_t layer, input;
+    int64_t elements;  // of one image
+  };
+  std::vector<Operand> operands;
+  std::vector<int> outputs;
+  CalibrationRanges ranges;
+  for (size_t layer = 0; layer < layers.size(); ++layer) {
+    const network::Node& node = graph->graph.network.nodes[static_cast<size_t>(layers[layer])];
+    ranges.emplace_back(node.inputs.size());
+    for (size_t input = 0; input < node.inputs.size(); ++input) {
+      const int value = plan.node_values[static_cast<size_t>(node.inputs[input])];
+      if (value < 0) {
+        continue;  // the output does not depend on the layer
+      }
+      if (compiler.builder().value(value).constant != nullptr) {
+        ranges[layer][input].Observe(*compiler.builder().value(value).constant);
+        continue;
+      }
+      const Shape shape = DimensionsOf(*compiler.builder().value(value).layout);
+      BITSCAPE_ASSIGN_OR_RETURN(const int plain,
+                                compiler.builder().Convert(value, PlainLayout(shape)));
+      operands.push_back({layer, input, network::ElementCount(shape) / kBatchSize});
+      outputs.push_back(plain);
+    }
+  }
+  const Program program = std::move(compiler.builder()).Finish(outputs);
+  const data::ImageSet& images = dataset_.calibration;
+  const data::ImageRange range{0, std::min(options_.calibration_images, images.size())};
+  std::mutex merging;
+  if (range.size() > 0) {
+    BITSCAPE_RETURN_IF_ERROR(RunBatches(
+        program, images, range, {}, [&](int64_t, int64_t count, const Workspace& workspace) {
+          for (size_t i = 0; i < operands.size(); ++i) {
+            quantize::RangeStatistics seen;
+            const float* data = workspace.output(program, outputs[i]);
+            seen.Observe({data, static_cast<size_t>(count * operands[i].elements)});
+            const std::lock_guard lock(merging);
+            ranges[operands[i].layer][operands[i].input].Merge(seen);
+          }
+        }));
+  }
+  shared_.ranges = std::move(ranges);
+  calibrated_ = true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
+    std::span<const ResolvedPlan> plans) {
+  std::string key;
+  for (const ResolvedPlan& plan : plans) {
+    BITSCAPE_RETURN_IF_ERROR(CheckPlan(network_, plan));
+    key += plan.ToString() + '\n';
+  }
+  if (last_compiled_ == nullptr || last_compiled_->key != key) {
+    BITSCAPE_RETURN_IF_ERROR(Calibrate());
+    BITSCAPE_ASSIGN_OR_RETURN(Compiled compiled, CompileAnew(plans));
+    compiled.key = std::move(key);
+    last_compiled_ = std::make_shared<const Compiled>(std::move(compiled));
+  }
+  return last_compiled_;
+}
+
+absl::StatusOr<Compiled> OneDnnEvaluator::CompileAnew(std::span<const ResolvedPlan> plans) {
+  const SingleThreaded single;
+  // Plans that share a prefix of layers stand side by side, so that what they share is dropped
+  // soonest.
+  std::vector<std::string> texts;
+  for (const ResolvedPlan& plan : plans) {
+    texts.push_back(plan.ToString());
+  }
+  std::vector<size_t> order(plans.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return texts[a] < texts[b]; });
+
+  Compiled compiled;
+  compiled.output_of.resize(plans.size());
+  compiled.layers.resize(plans.size());
+  PlanCompiler compiler(shared_, BatchShape());
+  std::vector<int> outputs;
+  for (const size_t index : order) {
+    const ResolvedPlan& plan = plans[index];
+    const bool fuse = formats::IsFloat32(plan.vector_format.format);
+    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(plan.fold, fuse));
+    BITSCAPE_ASSIGN_OR_RETURN(PlanCompiler::CompiledPlan added, compiler.Add(*graph, plan));
+    const auto known = std::find(outputs.begin(), outputs.end(), added.logits);
+    compiled.output_of[index] = static_cast<size_t>(known - outputs.begin());
+    if (known == outputs.end()) {
+      outputs.push_back(added.logits);
+    }
+    compiled.layers[index] = std::move(added.layers);
+  }
+  compiled.program = std::move(compiler.builder()).Finish(std::move(outputs));
+  return compiled;
+}
+
+// One call of Evaluate: its results as they grow.
+class OneDnnEvaluator::Run {
+ public:
+  Run(OneDnnEvaluator& evaluator, const Compiled& compiled, const data::ImageSet& images,
+      data::ImageRange range)
+      : evaluator_(evaluator),
+        compiled_(compiled),
+        program_(compiled.program),
+        images_(images),
+        range_(range),
+        results_(compiled.output_of.size()),
+        retired_(compiled.output_of.size(), false) {
+    const Shape logits =
+        DimensionsOf(*program_.values()[static_cast<size_t>(program_.outputs()[0])].layout);
+    classes_ = logits[1];
+    const size_t batches = static_cast<size_t>((range.size() + kBatchSize - 1) / kBatchSize);
+    for (size_t plan = 0; plan < results_.size(); ++plan) {
+      results_[plan].correct.resize(static_cast<size_t>(range.size()));
+      results_[plan].layers = compiled.layers[plan];
+      if (evaluator.options_.keep_logits) {
+        results_[plan].logits.resize(static_cast<size_t>(range.size() * classes_));
+      }
+    }
+    losses_.assign(results_.size(), std::vector<double>(batches));
+  }
+
+  absl::Status Execute(Observer* observer, std::stop_token stop) {
+    const int64_t group = observer == nullptr ? range_.size() : kBatchesPerGroup * kBatchSize;
+    for (int64_t begin = range_.begin; begin < range_.end && AnyLeft(); begin += group) {
+      const data::ImageRange slice{begin, std::min(begin + group, range_.end)};
+      const int64_t first_batch = (begin - range_.begin) / kBatchSize;
+      BITSCAPE_RETURN_IF_ERROR(
+          evaluator_.RunBatches(program_, images_, slice, stop,
+                                [&](int64_t batch, int64_t count, const Workspace& workspace) {
+                                  Score(first_batch + batch, count, workspace);
+                                }));
+      for (size_t plan = 0; plan < results_.size(); ++plan) {
+        results_[plan].images += retired_[plan] ? 0 : slice.size();
+      }
+      if (observer != nullptr) {
+        Report(*observer);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  std::vector<PlanResult> Finish() && {
+    for (size_t plan = 0; plan < results_.size(); ++plan) {
+      PlanResult& result = results_[plan];
+      result.correct.resize(static_cast<size_t>(result.images));
+      if (evaluator_.options_.keep_logits) {
+        result.logits.resize(static_cast<size_t>(result.images * classes_));
+      }
+      result.loss_sum = std::accumulate(losses_[plan].begin(), losses_[plan].end(), 0.0);
+    }
+    return std::move(results_);
+  }
+
+ private:
+  bool AnyLeft() const {
+    return std::find(retired_.begin(), retired_.end(), false) != retired_.end();
+  }
+
+  void Score(int64_t batch, int64_t count, const Workspace& workspace) {
+    const size_t classes = static_cast<size_t>(classes_);
+    for (size_t plan = 0; plan < results_.size(); ++plan) {
+      if (retired_[plan]) {
+        continue;
+      }
+      const float* logits =
+          workspace.output(program_, program_.outputs()[compiled_.output_of[plan]]);
+      PlanResult& result = results_[plan];
+      const size_t first = static_cast<size_t>(batch * kBatchSize);
+      double loss = 0;
+      for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+        const std::span<const float> row(logits + i * classes, classes);
+        const int32_t label = images_.labels[static_cast<size_t>(range_.begin) + first + i];
+        result.correct[first + i] = LargestLogit(row) == label ? 1 : 0;
+        loss += CrossEntropy(row, label);
+      }
+      losses_[plan][static_cast<size_t>(batch)] = loss;
+      if (evaluator_.options_.keep_logits) {
+        std::copy_n(logits, static_cast<size_t>(count) * classes,
+                    result.logits.begin() + static_cast<std::ptrdiff_t>(first * classes));
+      }
+    }
+  }
+
+  void Report(Observer& observer) {
+    std::vector<PlanProgress> progress;
+    for (const PlanResult& result : results_) {
+      progress.push_back(
+          {result.images, std::accumulate(result.correct.begin(),
+                                          result.correct.begin() + result.images, int64_t{0})});
+    }
+    const std::vector<bool> before = retired_;
+    observer.OnProgress(progress, retired_);
+    std::vector<bool> wanted(program_.outputs().size(), false);
+    for (size_t plan = 0; plan < results_.size(); ++plan) {
+      retired_[plan] = retired_[plan] || before[plan];
+      if (!retired_[plan]) {
+        wanted[compiled_.output_of[plan]] = true;
+      }
+    }
+    if (retired_ != before) {
+      program_.Keep(wanted);
+    }
+  }
+
+  OneDnnEvaluator& evaluator_;
+  const Compiled& compiled_;
+  Program program_;
+  const data::ImageSet& images_;
+  const data::ImageRange range_;
+  int64_t classes_ = 0;
+  std::vector<PlanResult> results_;
+  std::vector<bool> retired_;
+  std::vector<std::vector<double>> losses_;  // [plan][batch]
+};
+
+absl::StatusOr<std::vector<PlanResult>> OneDnnEvaluator::Evaluate(
+    std::span<const ResolvedPlan> plans, data::Split split, data::ImageRange range,
+    Observer* observer, std::stop_token stop) {
+  const std::lock_guard lock(mutex_);
+  const data::ImageSet& images = dataset_.split(split);
+  BITSCAPE_RETURN_IF_ERROR(CheckRange(images, split, range));
+  if (plans.empty()) {
+    return std::vector<PlanResult>();
+  }
+  BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile(plans));
+  Run run(*this, *compiled, images, range);
+  BITSCAPE_RETURN_IF_ERROR(run.Execute(observer, stop));
+  return std::move(run).Finish();
+}
+
+}  // namespace
+
+std::string_view ToString(Path path) {
+  switch (path) {
+    case Path::kFloat32:
+      return "fp32";
+    case Path::kInt8:
+      return "int8";
+    case Path::kBfloat16:
+      return "bf16";
+    case Path::kReference:
+      return "reference";
+  }
+  return "";
+}
+
+int64_t PlanResult::Correct() const {
+  return std::accumulate(correct.begin(), correct.end(), int64_t{0});
+}
+
+absl::StatusOr<std::unique_ptr<Evaluator>> Evaluator::Create(const network::Network& network,
+                                                             const data::Dataset& dataset,
+                                                             const EvaluateOptions& options) {
+  BITSCAPE_RETURN_IF_ERROR(CheckDataset(network, dataset));
+  BITSCAPE_RETURN_IF_ERROR(PrepareGraph(network, false).status());
+  return std::make_unique<OneDnnEvaluator>(network, dataset, options);
+}
+
+}  // namespace bitscape::emulate

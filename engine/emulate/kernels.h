@@ -1,0 +1,146 @@
+// What a program is made of: kernels, each with the memory layouts that it takes and gives. oneDNN
+// stays behind this header.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/emulate/path.h"
+#include "engine/formats/codec.h"
+#include "engine/network/network.h"
+
+namespace bitscape::emulate {
+
+using network::Shape;
+
+struct Engine;  // oneDNN's engine
+struct Stream;  // and a stream of one worker
+struct Layout;  // a oneDNN memory descriptor: dimensions, element type, order in memory
+struct Packed;  // weights in the layout that a primitive asked for
+using LayoutPtr = std::shared_ptr<const Layout>;  // shared by the values and kernels of a program
+
+// One step's code. Immutable, so that all workers share it.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  // `scratch` holds scratch_bytes(). `result` may be one of the sources only where in_place() says
+  // so.
+  virtual void Run(Stream& stream, std::span<void* const> sources, void* result,
+                   void* scratch) const = 0;
+  virtual int64_t scratch_bytes() const { return 0; }
+  virtual bool in_place() const { return false; }
+
+  std::vector<LayoutPtr> sources;
+  LayoutPtr result;
+};
+using KernelPtr = std::shared_ptr<const Kernel>;
+// Kernel::Run with oneDNN's errors as a status.
+absl::Status RunKernel(const Kernel& kernel, Stream& stream, std::span<void* const> sources,
+                       void* result, void* scratch);
+
+std::shared_ptr<Engine> MakeEngine();
+std::shared_ptr<Stream> MakeStream(Engine& engine);
+
+// While it lives, oneDNN runs in the calling thread alone, and primitives are made for that.
+class SingleThreaded {
+ public:
+  SingleThreaded();
+  ~SingleThreaded();
+  SingleThreaded(const SingleThreaded&) = delete;
+  SingleThreaded& operator=(const SingleThreaded&) = delete;
+
+ private:
+  int threads_before_;
+};
+
+enum class ElementKind { kFloat32, kInt8, kUint8, kBfloat16 };
+LayoutPtr PlainLayout(const Shape& shape);                          // float32, row-major
+LayoutPtr WithElements(const LayoutPtr& layout, ElementKind kind);  // same order in memory
+ElementKind ElementsOf(const Layout& layout);
+bool SameLayout(const Layout& a, const Layout& b);
+Shape DimensionsOf(const Layout& layout);
+std::string LayoutKey(const Layout& layout);  // equal layouts have equal keys
+int64_t BytesOf(const Layout& layout);
+
+// Packed weights by key; kept for the evaluator's life. Thread-safe.
+class PackCache {
+ public:
+  std::shared_ptr<const Packed> Find(const std::string& key) const;
+  void Insert(const std::string& key, std::shared_ptr<const Packed> packed);
+
+ private:
+  mutable std::mutex mutex_;
+  // Shared with the kernels that use them.
+  std::unordered_map<std::string, std::shared_ptr<const Packed>> packed_;
+};
+
+// Clamps a result; Relu is [0, infinity).
+struct Activation {
+  float min = 0, max = 0;
+};
+
+// What a convolution or Gemm computes.
+struct MacSpec {
+  const network::Node* node = nullptr;
+  Shape src_shape;  // of one image
+  int64_t images = 1;
+  ElementKind operands =
+      ElementKind::kFloat32;       // of the activations; weights are s8 where these are s8 or u8
+  std::span<const float> weights;  // values or codes; plain
+  // Applied to the sums before the bias: none, one, or one a channel.
+  std::vector<float> scales;
+  std::span<const float> bias;  // empty, or one a channel
+  bool addend = false;
+  std::optional<Activation> activation;
+  std::string pack_key;  // names the weights and their rounding
+};
+
+// Each gives kUnimplemented where oneDNN has no primitive for it.
+absl::StatusOr<KernelPtr> MakeMac(Engine& engine, const MacSpec& spec, PackCache& cache);
+// Whether a fast primitive (not oneDNN's reference loops) exists for the layer at these operands,
+// exact for integers.
+bool HasFastMac(Engine& engine, const network::Node& node, const Shape& src_shape, int64_t images,
+                ElementKind operands);
+// A product of two activations of equal rank, at least 3, that both depend on the image.
+absl::StatusOr<KernelPtr> MakeMatMul(Engine& engine, const network::Node& node, const Shape& left,
+                                     const Shape& right, int64_t images, float scale);
+absl::StatusOr<KernelPtr> MakeReorder(Engine& engine, const LayoutPtr& from, const LayoutPtr& to);
+// Any operation with a oneDNN primitive that is not a MAC layer; inputs all depend on the image or
+// are plain constants.
+absl::StatusOr<KernelPtr> MakeVector(Engine& engine, const network::Node& node, int64_t images,
+                                     const std::vector<LayoutPtr>& inputs);
+
+// Plain loops, image by image. `batched[i]`: input i has one tensor an image, else one in all.
+KernelPtr MakePlain(const network::Node& node, int64_t images, std::vector<Shape> shapes,
+                    std::vector<bool> batched);
+// A MAC layer in plain loops: of integer codes (as float32) with 64-bit sums, or of values with
+// sums in double; scaled, with bias (MacSpec says how). `weights` is empty for MatMul, whose
+// operands are both inputs.
+enum class PlainSums { kInt64, kDouble };
+struct PlainMacSpec {
+  const network::Node* node = nullptr;
+  int64_t images = 1;
+  std::vector<Shape> shapes;
+  std::vector<bool> batched;
+  PlainSums sums = PlainSums::kDouble;
+  std::vector<float> weights, scales, bias;
+};
+KernelPtr MakePlainMac(PlainMacSpec spec);
+
+// Rounds activations in the layout they have; padding stays zero.
+// kValues: rounded values in float32. kCodes: integer codes less the zero point, as the layout's
+// element kind; for floats, value / scale.
+enum class RoundTo { kValues, kCodes };
+KernelPtr MakeRound(const formats::Quantizer& quantizer, formats::Scaling scaling,
+                    const LayoutPtr& from, ElementKind to_elements, RoundTo to);
+
+}  // namespace bitscape::emulate

@@ -1,0 +1,53 @@
+// Which arithmetic computes a MAC layer: an ordered list of rules, the first that accepts wins.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/emulate/evaluator.h"
+#include "engine/quantize/precision_plan.h"
+
+namespace bitscape::emulate {
+
+// What the operands of a layer's products hold, and in which type.
+enum class Arithmetic {
+  kInt8Codes,      // integer codes as s8 (weights) and s8 or u8 (activations), sums in s32
+  kBfloat16,       // values (or, for scaled formats, value / scale) as bf16, sums in fp32
+  kFloat32Codes,   // integer codes as fp32, sums in fp32
+  kInt64Codes,     // integer codes as s32, sums in s64, plain loops
+  kFloat32Values,  // rounded values as fp32, sums in fp32
+};
+
+// What is known of a layer before its arithmetic is chosen.
+struct LayerFacts {
+  formats::Quantizer weights;  // of MatMul: the activations' own
+  formats::Quantizer activations;
+  quantize::Accumulator::Kind accumulator = quantize::Accumulator::Kind::kFloat32;
+  int64_t reduction_length = 1;
+  // The largest sum over an output channel of |weight| in units of the weights' last place: codes
+  // of integers, multiples of the smallest positive value of floats. At most reduction_length * the
+  // largest such weight.
+  double weight_units = 0;
+  // Smallest nonzero and largest |weight| at scale 1.
+  double smallest_weight = 0, largest_weight = 0;
+  bool integer_scales_fit =
+      true;  // every weight scale * activation scale, and bias over it, is a normal float32
+  bool has_int8_kernel =
+      false;  // this machine multiplies this layer in 8 bits, without saturating inside a sum
+  bool has_bfloat16_kernel = false;  // this machine multiplies this layer in bf16
+};
+
+struct Decision {
+  Arithmetic arithmetic = Arithmetic::kFloat32Values;
+  Path path = Path::kFloat32;
+  bool exact = false;
+  std::string reason;
+};
+
+Decision ChoosePath(const LayerFacts& facts);
+
+// The step between neighbouring values of the finest grid that holds all values of `element`, at
+// scale 1.
+double UnitInLastPlace(const formats::ElementType& element);
+
+}  // namespace bitscape::emulate

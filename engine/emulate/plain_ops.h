@@ -1,0 +1,46 @@
+// Plain loops over row-major tensors of one image: the reference evaluator's arithmetic, and what
+// runs operations that oneDNN has no primitive for.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/network/network.h"
+
+namespace bitscape::emulate {
+
+struct PlainTensor {
+  const float* values = nullptr;
+  const network::Shape* shape = nullptr;
+};
+
+// Runs any operation except Input and MAC layers. `result` has the elements of node.shape.
+void RunPlain(const network::Node& node, std::span<const PlainTensor> inputs,
+              std::span<float> result);
+
+// Sums of products of a MAC layer, without bias. `weights` is the layer's own tensor or, for
+// MatMul, the second operand, whose shape is `weights_shape`. Float32 products are exact in double
+// and summed there: one rounding in effect, whatever the order.
+void SumProducts(const network::Node& node, const network::Shape& src_shape,
+                 std::span<const float> src, const network::Shape& weights_shape,
+                 std::span<const float> weights, std::span<double> sums);
+// Integer codes; exact below 2^63.
+void SumProducts(const network::Node& node, const network::Shape& src_shape,
+                 std::span<const int32_t> src, const network::Shape& weights_shape,
+                 std::span<const int32_t> weights, std::span<int64_t> sums);
+
+// Elements that share an output channel: result[i] belongs to channel (i / inner) % channels.
+struct ChannelStride {
+  int64_t channels = 1;
+  int64_t inner = 1;
+};
+ChannelStride OutputChannels(const network::Node& mac);
+
+// The layer's weights and bias; null for MatMul.
+const network::Tensor* WeightsOf(const network::Node& mac);
+const network::Tensor* BiasOf(const network::Node& mac);
+// Products in each sum.
+int64_t ReductionLength(const network::Node& mac, const network::Shape& src_shape);
+
+}  // namespace bitscape::emulate

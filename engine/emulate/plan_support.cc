@@ -1,0 +1,153 @@
+#include "engine/emulate/plan_support.h"
+
+#include <fmt/format.h>
+
+#include <string>
+#include <variant>
+
+#include "engine/core/status.h"
+#include "engine/emulate/evaluator.h"
+
+namespace bitscape::emulate {
+namespace {
+
+using formats::Quantizer;
+
+absl::Status CheckActivations(const Quantizer& quantizer) {
+  const char* problem = nullptr;
+  if (quantizer.dynamic_range) {
+    problem = "dynamic ranges";
+  } else if (quantizer.rounding == formats::Rounding::kStochastic) {
+    problem = "stochastic rounding";
+  } else if (quantizer.granularity != formats::Granularity::kTensor) {
+    problem = "granularities other than tensor";
+  } else if (quantizer.format.scales[1].has_value()) {
+    problem = "two levels of scale";
+  }
+  if (problem != nullptr) {
+    return absl::UnimplementedError(fmt::format(
+        "activations={}: {} of activations can't be emulated yet", quantizer.ToString(), problem));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLayer(const quantize::LayerPrecision& layer, bool two_activations) {
+  BITSCAPE_RETURN_IF_ERROR(CheckActivations(layer.activations));
+  using Kind = quantize::Accumulator::Kind;
+  if (layer.accumulator.kind == Kind::kNarrow) {
+    return absl::UnimplementedError(
+        fmt::format("accumulator={}: narrow accumulators can't be emulated yet; fp32 and int32 can",
+                    layer.accumulator.ToString()));
+  }
+  const Quantizer& weights = two_activations ? layer.activations : layer.weights;
+  if (layer.accumulator.kind == Kind::kInt32 &&
+      !(formats::IsIntegerLike(weights.format) &&
+        formats::IsIntegerLike(layer.activations.format))) {
+    return absl::InvalidArgumentError(
+        fmt::format("accumulator=int32 needs integer operands, not {} and {}", weights.ToString(),
+                    layer.activations.ToString()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckPlan(const network::Network& network, const quantize::ResolvedPlan& plan) {
+  const std::vector<int> layers = network::MacLayers(network);
+  if (plan.layers.size() != layers.size()) {
+    return absl::InvalidArgumentError(fmt::format("the plan has {} layers, network {} has {}",
+                                                  plan.layers.size(), network.name, layers.size()));
+  }
+  for (size_t i = 0; i < layers.size(); ++i) {
+    const network::Node& node = network.nodes[static_cast<size_t>(layers[i])];
+    const bool two_activations = std::holds_alternative<network::MatMul>(node.op);
+    BITSCAPE_RETURN_IF_ERROR(
+        Annotate(CheckLayer(plan.layers[i], two_activations), "layer " + node.name));
+  }
+  if (formats::HasScale(plan.vector_format.format) ||
+      plan.vector_format.rounding == formats::Rounding::kStochastic) {
+    return absl::UnimplementedError(
+        fmt::format("vector={}: only formats without a scale of their own and without stochastic "
+                    "rounding can be emulated between "
+                    "layers",
+                    plan.vector_format.ToString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDataset(const network::Network& network, const data::Dataset& dataset) {
+  if (!network.HasWeights()) {
+    return absl::InvalidArgumentError(
+        fmt::format("network {} has no weights: it can be priced but not evaluated", network.name));
+  }
+  const data::ImageSet& images = dataset.test;
+  const network::Shape& input = network.nodes[0].shape;
+  const network::Shape wanted{1, images.channels, images.height, images.width};
+  if (input != wanted) {
+    return absl::InvalidArgumentError(
+        fmt::format("network {} takes {}, an image of dataset {} is {}", network.name,
+                    network::ToString(input), dataset.name, network::ToString(wanted)));
+  }
+  const auto fits = [&](const std::vector<float>& values) {
+    return values.size() == 1 || values.size() == static_cast<size_t>(images.channels);
+  };
+  if (!fits(network.input_scaling.mean) || !fits(network.input_scaling.std)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "network {}: input scaling has {} means and {} deviations, it needs 1 or {}", network.name,
+        network.input_scaling.mean.size(), network.input_scaling.std.size(), images.channels));
+  }
+  const int64_t logits =
+      network::ElementCount(network.nodes[static_cast<size_t>(network.output)].shape);
+  if (logits < images.classes) {
+    return absl::InvalidArgumentError(
+        fmt::format("network {} gives {} logits, dataset {} has {} classes", network.name, logits,
+                    dataset.name, images.classes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRange(const data::ImageSet& images, data::Split split, data::ImageRange range) {
+  if (range.begin < 0 || range.end > images.size() || range.begin >= range.end) {
+    return absl::InvalidArgumentError(
+        fmt::format("images [{}, {}): the {} split has [0, {})", range.begin, range.end,
+                    std::string(data::ToString(split)), images.size()));
+  }
+  if (range.begin % kBatchSize != 0) {
+    return absl::InvalidArgumentError(fmt::format(
+        "images [{}, {}): the first must be a multiple of {}", range.begin, range.end, kBatchSize));
+  }
+  return absl::OkStatus();
+}
+
+formats::Scaling FixedScaling(const formats::NumberFormat& format) {
+  formats::Scaling scaling;
+  if (format.scales[0] && format.scales[0]->encoding == formats::ScaleEncoding::kFixed) {
+    for (int k = format.scales[0]->fixed_exponent; k != 0; k += k > 0 ? -1 : 1) {
+      scaling.scale *= k > 0 ? 2.0f : 0.5f;
+    }
+  }
+  return scaling;
+}
+
+PixelScaler::PixelScaler(const network::InputScaling& scaling, int64_t channels) {
+  for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
+    const float mean = scaling.mean[scaling.mean.size() == 1 ? 0 : c];
+    const float deviation = scaling.std[scaling.std.size() == 1 ? 0 : c];
+    for (int pixel = 0; pixel < 256; ++pixel) {
+      table_.push_back((static_cast<float>(pixel) / 255.0f - mean) / deviation);
+    }
+  }
+}
+
+void PixelScaler::Load(const data::ImageSet& images, int64_t index, float* input) const {
+  const int64_t plane = images.height * images.width;
+  const uint8_t* pixels = images.pixels.data() + index * images.image_elements();
+  for (int64_t c = 0; c < images.channels; ++c) {
+    const float* table = table_.data() + c * 256;
+    for (int64_t i = 0; i < plane; ++i) {
+      input[c * plane + i] = table[pixels[c * plane + i]];
+    }
+  }
+}
+
+}  // namespace bitscape::emulate

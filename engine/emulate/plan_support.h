@@ -1,0 +1,45 @@
+// Which plans this build can run, and the scales of their activations: shared by both evaluators.
+#pragma once
+
+#include <absl/status/status.h>
+#include <absl/status/statusor.h>
+
+#include <vector>
+
+#include "engine/data/dataset.h"
+#include "engine/formats/codec.h"
+#include "engine/network/network.h"
+#include "engine/quantize/precision_plan.h"
+#include "engine/quantize/tensor_rounding.h"
+
+namespace bitscape::emulate {
+
+// [MAC layer][operand], of the unquantized network on the calibration images.
+using CalibrationRanges = std::vector<std::vector<quantize::RangeStatistics>>;
+
+// kInvalidArgument for another number of layers than the network has; kUnimplemented for what can't
+// be run, with the layer's name.
+absl::Status CheckPlan(const network::Network& network, const quantize::ResolvedPlan& plan);
+
+// kInvalidArgument where the network can't be evaluated on the dataset: no weights, another input
+// shape or number of input scalings, fewer outputs than classes.
+absl::Status CheckDataset(const network::Network& network, const data::Dataset& dataset);
+// kInvalidArgument for a range outside of the split or not beginning at a multiple of kBatchSize.
+absl::Status CheckRange(const data::ImageSet& images, data::Split split, data::ImageRange range);
+
+// The scaling of a format whose scale does not depend on data.
+formats::Scaling FixedScaling(const formats::NumberFormat& format);
+
+// Image pixels as the network's input: (pixel / 255 - mean) / std. One table of 256 for each
+// channel.
+class PixelScaler {
+ public:
+  PixelScaler(const network::InputScaling& scaling, int64_t channels);
+  // Image `index` of the set into `input` [channels, height, width].
+  void Load(const data::ImageSet& images, int64_t index, float* input) const;
+
+ private:
+  std::vector<float> table_;  // [channels, 256]
+};
+
+}  // namespace bitscape::emulate
