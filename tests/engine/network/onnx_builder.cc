@@ -54,6 +54,7 @@ OnnxBuilder::OnnxBuilder(int opset) : model_(std::make_unique<onnx::ModelProto>(
 }
 
 OnnxBuilder::~OnnxBuilder() = default;
+OnnxBuilder::OnnxBuilder(OnnxBuilder&& other) noexcept = default;
 
 std::string OnnxBuilder::UniqueValue(std::string_view hint) {
   return std::string(hint) + "#" + std::to_string(values_++);

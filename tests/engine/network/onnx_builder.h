@@ -23,6 +23,7 @@ class OnnxBuilder {
  public:
   explicit OnnxBuilder(int opset = 13);
   ~OnnxBuilder();
+  OnnxBuilder(OnnxBuilder&& other) noexcept;
 
   // Each returns the name of the value it adds, for use as an input of nodes.
   // The graph input [batch, shape...]; batch 0 stands for a symbolic one.
