@@ -73,7 +73,8 @@ void PlaceResidents(const network::MacShape& layer, const WeightStationaryArray&
   const int64_t waiting_pixels = counts->row_folds > 1 ? layer.n * layer.p * layer.q : 1;
   counts->partial_sums_fit =
       placement.Place(Tensor::kOutputs, Real(waiting_pixels * columns) * bits.partial_sum);
-  counts->inputs_fit = placement.Place(Tensor::kInputs, image_bits - window_bits);
+  counts->inputs_fit =
+      counts->input_rows_fit && placement.Place(Tensor::kInputs, image_bits - window_bits);
 }
 
 // Reads of one group's inputs from DRAM.

@@ -35,7 +35,7 @@ struct WeightStationaryArray {
   double element_weight_bits = 0;  // weight memory of one processing element; 0: a single register
   // The shared on-chip memory of each tensor: an index into buffer_bits, or -1 for none.
   std::array<int, kTensors> buffer_of = {-1, -1, -1};
-  std::span<const double> buffer_bits;
+  std::span<const double> buffer_bits = {};
 };
 
 // Bits of one element as stored on chip.
