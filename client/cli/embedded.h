@@ -1,0 +1,25 @@
+// The server inside this process: the one place where the client meets server/.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+namespace bitscape::cli {
+
+class EmbeddedServer {
+ public:
+  virtual ~EmbeddedServer() = default;  // finishes the batch in work, commits and closes
+};
+
+std::filesystem::path DefaultDatabase();
+// gRPC address of the socket beside the database: "unix:/path".
+std::string EmbeddedAddress(const std::filesystem::path& database);
+// Starts a server on the database that listens at EmbeddedAddress. Errors: the server's own, as a
+// database from a newer version, or one that another process has just taken.
+absl::StatusOr<std::unique_ptr<EmbeddedServer>> StartEmbedded(
+    const std::filesystem::path& database);
+
+}  // namespace bitscape::cli
