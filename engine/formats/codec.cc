@@ -100,7 +100,9 @@ float DecodeFloat(const Minifloat& type, uint32_t code) {
   } else {
     value = std::numeric_limits<float>::infinity();
   }
-  return sign != 0 ? -value : value;
+  // A flushed code of fnuz is +0, the only zero there is.
+  const bool negative = sign != 0 && !(value == 0 && type.specials == SpecialValues::kFnuz);
+  return negative ? -value : value;
 }
 
 // The code as a number: overflow(round(value) + zero_point).
@@ -125,20 +127,22 @@ int64_t EncodeInteger(const Integer& type, float value, Rounding rounding, Overf
                  smallest, largest));
 }
 
-// A group's arithmetic for one element.
+// A group's arithmetic for one element. A scale of 1 leaves even a signalling NaN alone.
 struct RoundOne {
   Rounding rounding;
   Overflow overflow;
   Scaling scaling;
 
+  float Unscaled(float value) const { return scaling.scale == 1 ? value : value / scaling.scale; }
+  float Scaled(float value) const { return scaling.scale == 1 ? value : value * scaling.scale; }
+
   float operator()(const Minifloat& type, float value, uint64_t random) const {
-    const uint32_t code = EncodeFloat(type, value / scaling.scale, rounding, random);
-    return DecodeFloat(type, code) * scaling.scale;
+    return Scaled(DecodeFloat(type, EncodeFloat(type, Unscaled(value), rounding, random)));
   }
   float operator()(const Integer& type, float value, uint64_t random) const {
     const int64_t code =
-        EncodeInteger(type, value / scaling.scale, rounding, overflow, random, scaling.zero_point);
-    return static_cast<float>(code - scaling.zero_point) * scaling.scale;
+        EncodeInteger(type, Unscaled(value), rounding, overflow, random, scaling.zero_point);
+    return Scaled(static_cast<float>(code - scaling.zero_point));
   }
 };
 

@@ -79,6 +79,10 @@ FloatSteps StepsOf(const Minifloat& type) {
   steps.shift = static_cast<uint32_t>(23 - type.mantissa_bits);
   steps.below_half = steps.shift == 0 ? 0 : (uint32_t{1} << (steps.shift - 1)) - 1;
   steps.odd = steps.shift == 0 ? 0 : 1;
+  if (type.mantissa_bits == 0) {  // a lone hidden bit is odd: ties go to the next power of two
+    steps.below_half += 1;
+    steps.odd = 0;
+  }
   steps.keep = ~((uint32_t{1} << steps.shift) - 1);
   steps.smallest_normal = std::bit_cast<uint32_t>(std::ldexp(1.0F, MinExponent(type)));
   steps.largest = std::bit_cast<uint32_t>(static_cast<float>(LargestFinite(type)));

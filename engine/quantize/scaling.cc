@@ -13,13 +13,13 @@ using formats::NumberFormat;
 using formats::ScaleEncoding;
 using formats::Scaling;
 
-// The scales that are stored: normal float32, so that no unit flushes them. Every code must be
-// finite.
+// `scale` as it is stored: a normal float32, so that no unit flushes it, and small enough for
+// `largest_code` steps to stay finite.
 float GuardedScale(double scale, double largest_code) {
-  float result = static_cast<float>(std::clamp(scale, double{FLT_MIN}, double{FLT_MAX}));
-  while (!std::isfinite(result * static_cast<float>(largest_code)))
-    result = std::nextafter(result, 0.0F);
-  return result;
+  float limit = static_cast<float>(std::min(FLT_MAX / largest_code, double{FLT_MAX}));
+  while (!std::isfinite(limit * static_cast<float>(largest_code)))
+    limit = std::nextafter(limit, 0.0F);
+  return static_cast<float>(std::clamp(scale, double{FLT_MIN}, double{limit}));
 }
 
 // The smallest 2^k for which neither bound saturates after it is rounded, k in [-126, 127] and no
@@ -42,15 +42,15 @@ Scaling AsymmetricScaling(const NumberFormat& format, double min, double max) {
   const double smallest = formats::SmallestFinite(format.element);
   const double steps = formats::LargestFinite(format.element) - smallest;
   const double width = max - min;
-  Scaling scaling;
-  if (width > 0) {
-    scaling.scale = format.scales[0]->encoding == ScaleEncoding::kPowerOfTwo
-                        ? PowerOfTwoScale(0, width, 0, steps)
-                        : GuardedScale(width / steps, steps);
-  }
-  const double zero_point = std::nearbyint(smallest - min / scaling.scale);
-  scaling.zero_point = static_cast<int32_t>(std::clamp(zero_point, smallest, smallest + steps));
-  return scaling;
+  if (width == 0) return {1, static_cast<int32_t>(smallest)};
+  const bool power_of_two = format.scales[0]->encoding == ScaleEncoding::kPowerOfTwo;
+  const float scale =
+      power_of_two ? PowerOfTwoScale(0, width, 0, steps) : GuardedScale(width / steps, 1);
+  const double zero_point =
+      std::clamp(std::nearbyint(smallest - min / scale), smallest, smallest + steps);
+  // Codes reach half a step beyond the range, which float32 may not hold.
+  const double farthest = std::max(zero_point - smallest, smallest + steps - zero_point);
+  return {power_of_two ? scale : GuardedScale(scale, farthest), static_cast<int32_t>(zero_point)};
 }
 
 }  // namespace

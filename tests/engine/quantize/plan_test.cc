@@ -1,0 +1,182 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "engine/quantize/precision_plan.h"
+
+namespace bitscape::quantize {
+namespace {
+
+using testing::HasSubstr;
+
+const std::vector<LayerIdentity>& Layers() {
+  static const auto* const layers = new std::vector<LayerIdentity>{{"conv1", "conv"},
+                                                                   {"block1/conv_a", "conv"},
+                                                                   {"block1/conv_b", "conv"},
+                                                                   {"scores", "matmul"},
+                                                                   {"fc", "gemm"}};
+  return *layers;
+}
+
+PrecisionPlan Parse(std::string_view text) {
+  const auto plan = ParsePlan(text);
+  EXPECT_TRUE(plan.ok()) << plan.status();
+  return plan.value_or(PrecisionPlan{});
+}
+
+ResolvedPlan Resolve(std::string_view text) {
+  const auto plan = ResolvePlan(Parse(text), Layers());
+  EXPECT_TRUE(plan.ok()) << plan.status();
+  return plan.value_or(ResolvedPlan{});
+}
+
+struct TextCase {
+  const char* given;
+  const char* printed;
+};
+class PlanText : public testing::TestWithParam<TextCase> {};
+
+TEST_P(PlanText, RoundTripsThroughItsCanonicalForm) {
+  const PrecisionPlan plan = Parse(GetParam().given);
+  EXPECT_EQ(plan.ToString(), GetParam().printed);
+  EXPECT_EQ(Parse(plan.ToString()), plan);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, PlanText,
+    testing::Values(TextCase{"", ""}, TextCase{"weights=int8:channel", "weights=int8:channel"},
+                    TextCase{"accumulator=int32,activations=int8,weights=int8:channel",
+                             "weights=int8:channel,activations=int8,accumulator=int32"},
+                    TextCase{"weights=e5m10:ieee,vector=fp32,fold=always", "weights=fp16"},
+                    TextCase{"fold=never,vector=bf16,weights=e4m3:bias=9",
+                             "weights=e4m3:bias=9,vector=bf16,fold=never"},
+                    TextCase{"weights=int8,activations=int8:clip=6,accumulator=int32;[last]weights="
+                             "fp16,activations=fp16;[op:conv]"
+                             "accumulator=int16:wrap:chunk16",
+                             "weights=int8,activations=int8:clip=6,accumulator=int32;[last]weights="
+                             "fp16,activations=fp16;[op:conv]"
+                             "accumulator=int16:wrap:chunk16"},
+                    TextCase{"[first]weights=int8", "[first]weights=int8"},
+                    TextCase{";[block*/conv_?]weights=int4", "[block*/conv_?]weights=int4"}));
+
+struct BadCase {
+  const char* given;
+  int column;
+  std::vector<const char*> pieces;
+};
+class BadPlan : public testing::TestWithParam<BadCase> {};
+
+TEST_P(BadPlan, SaysWhatIsWrongAndWhere) {
+  const auto plan = ParsePlan(GetParam().given);
+  ASSERT_FALSE(plan.ok()) << plan->ToString();
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(plan.status().message());
+  EXPECT_THAT(message, testing::StartsWith("column " + std::to_string(GetParam().column) + ": "));
+  EXPECT_THAT(message, HasSubstr("^"));
+  for (const char* piece : GetParam().pieces) EXPECT_THAT(message, HasSubstr(piece));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, BadPlan,
+    testing::Values(
+        BadCase{
+            "wieghts=int8", 1, {"unknown key 'wieghts'", "did you mean 'weights'?", "accumulator"}},
+        BadCase{"weights=int8,", 14, {"no key=value"}},
+        BadCase{"weights", 1, {"'weights' is no key=value"}},
+        BadCase{"weights=", 9, {"a number format is missing"}},
+        BadCase{"weights=int8,weights=int4", 14, {"'weights' is given twice"}},
+        BadCase{"weights=int8,activations=int99", 26, {"'int99'", "2 to 16 bits"}},
+        BadCase{"weights=int8,activations=int8:chanel", 31, {"did you mean 'channel'?"}},
+        BadCase{"accumulator=int64", 13, {"2 to 32 bits"}},
+        BadCase{"vector=int8", 8, {"without a scale"}},
+        BadCase{"fold=maybe", 6, {"'always' or 'never'", "'maybe'"}},
+        BadCase{"weights=int8;", 14, {"a rule '[match]key=value' is expected"}},
+        BadCase{"weights=int8;activations=int8", 14, {"a rule"}},
+        BadCase{"weights=int8;[last", 14, {"no ']'"}},
+        BadCase{"[]weights=int8", 2, {"a rule matches"}}, BadCase{"[last]", 7, {"sets nothing"}},
+        BadCase{"[last]fold=never", 7, {"unknown key 'fold'"}}));
+
+TEST(ResolvedPlan, DefaultsToFloat32) {
+  const ResolvedPlan plan = Resolve("");
+  ASSERT_EQ(plan.layers.size(), Layers().size());
+  for (const LayerPrecision& layer : plan.layers) {
+    EXPECT_EQ(layer.ToString(), "weights=fp32,activations=fp32,accumulator=fp32");
+  }
+}
+
+TEST(ResolvedPlan, LaterRulesWinAndKeepWhatTheyDoNotSet) {
+  const ResolvedPlan plan = Resolve(
+      "weights=int8:channel,activations=int8,accumulator=int32;[op:conv]weights=int4;[block1/"
+      "*]activations=uint8;"
+      "[first]weights=int6;[last]weights=fp16,activations=bf16,accumulator=fp32");
+  EXPECT_EQ(plan.layers[0].ToString(), "weights=int6,activations=int8,accumulator=int32");
+  EXPECT_EQ(plan.layers[1].ToString(), "weights=int4,activations=uint8,accumulator=int32");
+  EXPECT_EQ(plan.layers[2].ToString(), "weights=int4,activations=uint8,accumulator=int32");
+  EXPECT_EQ(plan.layers[3].ToString(), "weights=int8:channel,activations=int8,accumulator=int32");
+  EXPECT_EQ(plan.layers[4].ToString(), "weights=fp16,activations=bf16,accumulator=fp32");
+}
+
+TEST(ResolvedPlan, SameWorkHasOneDigest) {
+  const ResolvedPlan a = Resolve("weights=fp16;[conv1]weights=int8");
+  const ResolvedPlan b =
+      Resolve("weights=e5m10:ieee;[*]weights=int4;[*]weights=fp16;[first]weights=int8");
+  EXPECT_EQ(a, b);
+  EXPECT_EQ(a.ToString(), b.ToString());
+  EXPECT_EQ(a.Digest(), b.Digest());
+  EXPECT_EQ(a.Digest().size(), 64U);
+  EXPECT_NE(a.Digest(), Resolve("weights=fp16").Digest());
+  EXPECT_NE(Resolve("").Digest(), Resolve("fold=never").Digest());
+  EXPECT_NE(Resolve("").Digest(), Resolve("vector=bf16").Digest());
+}
+
+struct RefusedCase {
+  const char* text;
+  std::vector<const char*> pieces;
+};
+class RefusedPlan : public testing::TestWithParam<RefusedCase> {};
+
+TEST_P(RefusedPlan, NamesTheLayerOrRule) {
+  const auto plan = ResolvePlan(Parse(GetParam().text), Layers());
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.status().code(), absl::StatusCode::kInvalidArgument);
+  for (const char* piece : GetParam().pieces)
+    EXPECT_THAT(std::string(plan.status().message()), HasSubstr(piece));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Texts, RefusedPlan,
+    testing::Values(
+        RefusedCase{"[conv2]weights=int8",
+                    {"the rule '[conv2]' matches no layer", "did you mean 'conv1'?"}},
+        RefusedCase{"[op:cnov]weights=int8", {"'[op:cnov]'", "did you mean 'op:conv'?"}},
+        RefusedCase{"accumulator=int32",
+                    {"layer conv1", "int32", "the weights are fp32", "int, uint, fixed and dfx"}},
+        RefusedCase{"weights=int8,activations=fp8_e4m3,accumulator=int32",
+                    {"layer conv1", "the activations are fp8_e4m3"}},
+        RefusedCase{"weights=int8,activations=int8,accumulator=int32;[last]weights=fp16",
+                    {"layer fc", "fp16"}},
+        RefusedCase{"weights=bf16,activations=int8,accumulator=int16",
+                    {"layer conv1", "int16", "bf16"}},
+        RefusedCase{"weights=int8:token", {"layer conv1", "tensor, channel or block"}},
+        RefusedCase{"weights=int8:dynamic", {"'dynamic' is for activations"}},
+        RefusedCase{"weights=int8:pact", {"'pact' is for activations"}},
+        RefusedCase{"[fc]activations=int8:channel", {"layer fc", "'channel' is for weights"}}));
+
+TEST(ResolvedPlan, NarrowAccumulatorsOfOtherKindsTakeAnyOperands) {
+  EXPECT_EQ(
+      Resolve("weights=bf16,activations=bf16,accumulator=fp16:chunk4").layers[0].accumulator.chunk,
+      4);
+  EXPECT_EQ(Resolve("weights=fixed8.4,activations=dfx8,accumulator=int32").layers.size(),
+            Layers().size());
+  EXPECT_EQ(Resolve("weights=fp16,accumulator=fixed24.8").layers.size(), Layers().size());
+}
+
+TEST(ResolvedPlan, OneLayerIsFirstAndLast) {
+  const auto plan =
+      ResolvePlan(Parse("[first]weights=int8;[last]activations=int4"), {{"fc", "gemm"}});
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_EQ(plan->layers[0].ToString(), "weights=int8,activations=int4,accumulator=fp32");
+  EXPECT_FALSE(ResolvePlan(Parse("[first]weights=int8"), {}).ok());
+}
+
+}  // namespace
+}  // namespace bitscape::quantize
