@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -180,6 +182,38 @@ TEST(Technology, FloatAdderIsAboutTwoOfAladdinsShifters) {
   const double per_cell = FitNamed("float_adder_energy").coefficients[0];
   const double shifter = FitNamed("shifter_energy").coefficients[0];
   EXPECT_NEAR(per_cell / (2 * shifter), 1.19, 0.05);
+}
+
+// Not fitted: one fixed-point element of n x n bits, its sum of 2n bits, and the registers of one
+// operand and the sum. Only ratios between widths are compared, since the switching activity of a
+// synthesis report differs from Horowitz's. Source: systolic array of one element, 45 nm, 500 MHz,
+// synthesis table published with BitFusion (Sharma et al., ISCA 2018).
+TEST(Technology, WidthRatiosAgreeWithASynthesisTable) {
+  struct Element {
+    int bits;
+    double dynamic_nw;
+    double area_um2;
+  };
+  const Element published[] = {{2, 28742, 124.8912},
+                               {4, 60101.7, 282.239998},
+                               {8, 148845, 687.6072},
+                               {16, 473688, 2203.236034}};
+  const auto model = [](int n) {
+    return Node45().Multiplier(n, n) + Node45().Adder(2 * n) + Node45().Register(3 * n);
+  };
+  for (size_t i = 1; i < std::size(published); ++i) {
+    const Element& narrow = published[i - 1];
+    const Element& wide = published[i];
+    const std::string step = std::to_string(narrow.bits) + " to " + std::to_string(wide.bits);
+    const BlockCost from = model(narrow.bits);
+    const BlockCost to = model(wide.bits);
+    EXPECT_LT(Deviation(step + " bits, energy", to.energy_pj / from.energy_pj,
+                        wide.dynamic_nw / narrow.dynamic_nw),
+              15);
+    EXPECT_LT(Deviation(step + " bits, area", to.area_um2 / from.area_um2,
+                        wide.area_um2 / narrow.area_um2),
+              15);
+  }
 }
 
 TEST(Technology, EveryRowHasASourceAndAPositiveValue) {
