@@ -1,5 +1,7 @@
 #include "engine/network/passes.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -44,10 +46,25 @@ bool CanFold(const Node& layer) {
          (std::holds_alternative<Gemm>(layer.op) && layer.shape.size() == 2);
 }
 
+bool AllFinite(const Tensor& tensor) {
+  return std::ranges::all_of(tensor.values, [](float value) { return std::isfinite(value); });
+}
+
+// False, and nothing changed, where a product would leave the range of float32.
 template <typename Layer>
-void Fold(Layer& layer, const BatchNorm& norm) {
-  layer.bias = FoldBias(layer.bias, norm, layer.weights->shape[0]);
-  layer.weights = ScaleRows(*layer.weights, norm.scale);
+bool Fold(Layer& layer, const BatchNorm& norm) {
+  TensorPtr bias = FoldBias(layer.bias, norm, layer.weights->shape[0]);
+  TensorPtr weights = ScaleRows(*layer.weights, norm.scale);
+  if (!AllFinite(*bias) || !AllFinite(*weights)) return false;
+  layer.bias = std::move(bias);
+  layer.weights = std::move(weights);
+  return true;
+}
+
+bool FoldInto(Node& layer, const BatchNorm& norm) {
+  if (auto* conv = std::get_if<Conv>(&layer.op)) return Fold(*conv, norm);
+  if (auto* gemm = std::get_if<Gemm>(&layer.op)) return Fold(*gemm, norm);
+  return false;
 }
 
 }  // namespace
@@ -65,9 +82,7 @@ Network FoldBatchNorm(const Network& network) {
     const int target = replacement[static_cast<size_t>(source)];
     Node& layer = folded.nodes[static_cast<size_t>(target)];
     if (readers[static_cast<size_t>(source)] != 1 || !CanFold(layer)) continue;
-    if (auto* conv = std::get_if<Conv>(&layer.op)) Fold(*conv, *norm);
-    if (auto* gemm = std::get_if<Gemm>(&layer.op)) Fold(*gemm, *norm);
-    replacement[i] = target;
+    if (FoldInto(layer, *norm)) replacement[i] = target;
   }
   ReplaceNodes(folded, replacement);
   return folded;

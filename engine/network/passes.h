@@ -6,7 +6,7 @@
 namespace bitscape::network {
 
 // Folds each batch norm into the convolution or product before it where that layer feeds nothing
-// else; others stay. MAC layers keep their names and order.
+// else and the folded weights stay finite; others stay. MAC layers keep their names and order.
 Network FoldBatchNorm(const Network& network);
 
 }  // namespace bitscape::network
