@@ -41,6 +41,9 @@ class Kernel {
 
   std::vector<LayoutPtr> sources;
   LayoutPtr result;
+  // The kernel adds to what its result's buffer holds: the last source, in the result's layout. Run
+  // is given the others only.
+  bool accumulates = false;
 };
 using KernelPtr = std::shared_ptr<const Kernel>;
 // Kernel::Run with oneDNN's errors as a status.

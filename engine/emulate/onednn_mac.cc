@@ -159,14 +159,11 @@ std::vector<float> BiasBeforeScale(const MacSpec& spec) {
 
 struct Attributes {
   dnnl::primitive_attr attributes = UserScratchpad();
-  std::vector<int> source_arguments{DNNL_ARG_SRC};
   PrimitiveKernel::Arguments constants;
 };
 
-// Order: sum + bias / scale, times scale, plus addend, then the activation. `addend`: its layout,
-// if there is one.
-Attributes MakeAttributes(Engine& engine, const MacSpec& spec, const MacDims& dims,
-                          const memory::desc* addend) {
+// Order: sum + bias / scale, times scale, plus addend, then the activation.
+Attributes MakeAttributes(Engine& engine, const MacSpec& spec, const MacDims& dims) {
   Attributes made;
   dnnl::post_ops after;
   if (!spec.scales.empty() && IsInteger(spec.operands)) {
@@ -180,9 +177,8 @@ Attributes MakeAttributes(Engine& engine, const MacSpec& spec, const MacDims& di
                            CopyOf(engine, spec.scales, broadcast));
     after.append_binary(dnnl::algorithm::binary_mul, PlainDesc(broadcast));
   }
-  if (addend != nullptr) {
-    made.source_arguments.push_back(DNNL_ARG_ATTR_MULTIPLE_POST_OP(after.len()) | DNNL_ARG_SRC_1);
-    after.append_binary(dnnl::algorithm::binary_add, *addend);
+  if (spec.addend) {
+    after.append_sum();
   }
   if (spec.activation) {
     if (spec.activation->min == 0 && std::isinf(spec.activation->max)) {
@@ -202,14 +198,7 @@ absl::StatusOr<KernelPtr> MakeMac(Engine& engine, const MacSpec& spec, PackCache
   return Guard(spec.node->name, [&]() -> absl::StatusOr<KernelPtr> {
     const MacDims dims = DimsOf(*spec.node, spec.src_shape, spec.images);
     const bool has_bias = !spec.bias.empty();
-    memory::desc addend;
-    if (spec.addend) {
-      // The addend comes in the layout that the layer gives its result.
-      addend = DescribeMac(engine, *spec.node, dims, spec.operands, has_bias,
-                           MakeAttributes(engine, spec, dims, nullptr).attributes, false)
-                   .dst;
-    }
-    Attributes made = MakeAttributes(engine, spec, dims, spec.addend ? &addend : nullptr);
+    Attributes made = MakeAttributes(engine, spec, dims);
     MacPrimitive mac =
         DescribeMac(engine, *spec.node, dims, spec.operands, has_bias, made.attributes, true);
     made.constants.emplace(DNNL_ARG_WEIGHTS,
@@ -217,14 +206,15 @@ absl::StatusOr<KernelPtr> MakeMac(Engine& engine, const MacSpec& spec, PackCache
     if (has_bias) {
       made.constants.emplace(DNNL_ARG_BIAS, CopyOf(engine, BiasBeforeScale(spec), {dims.channels}));
     }
-    auto kernel = std::make_shared<PrimitiveKernel>(
-        engine, std::move(mac.primitive), mac.scratchpad, std::move(made.source_arguments),
-        std::move(made.constants));
+    auto kernel = std::make_shared<PrimitiveKernel>(engine, std::move(mac.primitive),
+                                                    mac.scratchpad, std::vector<int>{DNNL_ARG_SRC},
+                                                    std::move(made.constants));
     kernel->sources = {MakeLayout(mac.src)};
-    if (spec.addend) {
-      kernel->sources.push_back(MakeLayout(addend));
-    }
     kernel->result = MakeLayout(mac.dst);
+    if (spec.addend) {
+      kernel->sources.push_back(kernel->result);
+      kernel->accumulates = true;
+    }
     return kernel;
   });
 }

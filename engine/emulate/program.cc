@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <utility>
 
@@ -82,9 +83,10 @@ void Program::AssignSlots(const std::vector<int>& kept_outputs) {
         dying.push_back(root);
       }
     }
-    if (step.kernel->in_place() && dying.size() == 1 && step.sources.size() == 1) {
-      result.slot = values_[static_cast<size_t>(dying[0])].slot;
-      dying.clear();
+    const int reusable = ReusableSource(step, dying);
+    if (reusable >= 0) {
+      result.slot = values_[static_cast<size_t>(reusable)].slot;
+      std::erase(dying, reusable);
     } else {
       result.slot = pool.Take(BytesOf(*result.layout));
     }
@@ -93,6 +95,18 @@ void Program::AssignSlots(const std::vector<int>& kept_outputs) {
     }
     scratch_bytes_ = std::max(scratch_bytes_, step.kernel->scratch_bytes());
   }
+}
+
+int Program::ReusableSource(const Step& step, const std::vector<int>& dying) const {
+  const auto root_of = [&](int value) { return values_[static_cast<size_t>(value)].root; };
+  if (!step.kernel->in_place() && !step.kernel->accumulates) {
+    return -1;
+  }
+  const int last = root_of(step.sources.back());
+  // Another source in the same buffer would be overwritten while it is read.
+  const bool alone = std::count_if(step.sources.begin(), step.sources.end(),
+                                   [&](int source) { return root_of(source) == last; }) == 1;
+  return alone && std::find(dying.begin(), dying.end(), last) != dying.end() ? last : -1;
 }
 
 void Program::Keep(const std::vector<bool>& wanted) {
@@ -255,8 +269,15 @@ absl::Status Workspace::Run(const Program& program) {
     for (const int source : step.sources) {
       sources.push_back(DataOf(program, source));
     }
-    const absl::Status status = RunKernel(*step.kernel, *stream_, sources,
-                                          DataOf(program, step.result), scratch_[0].bytes.get());
+    void* const result = DataOf(program, step.result);
+    if (step.kernel->accumulates) {
+      if (sources.back() != result) {
+        std::memcpy(result, sources.back(), static_cast<size_t>(BytesOf(*step.kernel->result)));
+      }
+      sources.pop_back();
+    }
+    const absl::Status status =
+        RunKernel(*step.kernel, *stream_, sources, result, scratch_[0].bytes.get());
     if (!status.ok()) {
       return Annotate(status, step.where);
     }

@@ -47,6 +47,8 @@ class Program {
 
  private:
   friend class ProgramBuilder;
+  // The source whose buffer the result takes over, or -1.
+  int ReusableSource(const Step& step, const std::vector<int>& dying) const;
   void AssignSlots(const std::vector<int>& kept_outputs);
 
   std::vector<Step> steps_;
