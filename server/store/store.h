@@ -7,7 +7,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -49,8 +48,8 @@ struct SweepCounts {
 };
 
 struct TrialQuery {
-  std::string sweep;
-  std::vector<TrialState> states;  // empty: all
+  std::string sweep = {};
+  std::vector<TrialState> states = {};  // empty: all
   int64_t after_ordinal = -1;
   int64_t after_revision = -1;  // trials changed after it
   int64_t limit = 1000;
@@ -58,11 +57,11 @@ struct TrialQuery {
 
 // One step that is committed as a whole.
 struct WriteBatch {
-  std::vector<Sweep> sweeps;        // insert or replace by id
-  std::vector<Trial> trials;        // insert or replace by (sweep, ordinal)
-  std::vector<SliceRecord> slices;  // appended to their accuracy records
-  std::vector<StoredResource> resources;
-  std::string request_id, request_sweep;  // remembers CreateSweep's request id
+  std::vector<Sweep> sweeps = {};        // insert or replace by id
+  std::vector<Trial> trials = {};        // insert or replace by (sweep, ordinal)
+  std::vector<SliceRecord> slices = {};  // appended to their accuracy records
+  std::vector<StoredResource> resources = {};
+  std::string request_id = {}, request_sweep = {};  // remembers CreateSweep's request id
 };
 
 // Thread-safe. Every method that reads sees all acknowledged writes.
@@ -70,21 +69,26 @@ class Store {
  public:
   virtual ~Store() = default;
 
-  // Blocks until committed (or failed: nothing of the batch is visible then). Sets `revision` on
-  // sweeps and trials. Errors: kResourceExhausted (disk full), kInternal; kFailedPrecondition for a
-  // slice that does not follow its record.
+  // Blocks until committed (or failed: nothing of the batch is visible then). The stored sweeps and
+  // trials get the commit's revision. Errors: kFailedPrecondition for a slice that does not follow
+  // its record; kAlreadyExists for a request id in use; kInvalidArgument (an empty id, key or name;
+  // metrics without costs); kResourceExhausted (disk full, or a value above SQLite's 1 GB);
+  // kUnavailable (another process holds the database's lock for seconds); kInternal. The store goes
+  // on working after any of them.
   virtual absl::Status Write(WriteBatch batch) = 0;
 
   virtual absl::StatusOr<Sweep> GetSweep(std::string_view id) = 0;  // kNotFound
-  // Newest first; `after` is the last id of the page before.
+  // Newest first (by creation time, then id); `after` is the last id of the page before, or empty.
+  // Errors: kNotFound for an unknown `after`; kInvalidArgument for a limit below 1.
   virtual absl::StatusOr<std::vector<Sweep>> ListSweeps(std::string_view after, int64_t limit) = 0;
   virtual absl::StatusOr<std::optional<std::string>> FindRequest(std::string_view request_id) = 0;
   virtual absl::StatusOr<Trial> GetTrial(std::string_view sweep, int64_t ordinal) = 0;  // kNotFound
-  virtual absl::StatusOr<std::vector<Trial>> ListTrials(const TrialQuery& query) = 0;  // by ordinal
+  // By ordinal; none for an unknown sweep. Error: kInvalidArgument for a limit below 1.
+  virtual absl::StatusOr<std::vector<Trial>> ListTrials(const TrialQuery& query) = 0;
   virtual absl::StatusOr<SweepCounts> CountTrials(std::string_view sweep) = 0;
   virtual absl::StatusOr<std::optional<AccuracyRecord>> GetAccuracy(std::string_view key) = 0;
   virtual absl::StatusOr<StoredResource> GetResource(StoredResource::Kind kind,
-                                                     std::string_view name) = 0;
+                                                     std::string_view name) = 0;  // kNotFound
   // Without blobs; by name.
   virtual absl::StatusOr<std::vector<StoredResource>> ListResources(StoredResource::Kind kind) = 0;
 
@@ -105,7 +109,7 @@ class Store {
 
 // Opens or creates the database; takes the file lock beside it ("<path>.lock").
 // Errors: kFailedPrecondition: another server holds it, or the database is of a newer version (both
-// named); kInvalidArgument: not a bitscape database; kDataLoss: corrupt.
+// named); kInvalidArgument: not a bitscape database; kDataLoss: corrupt; kPermissionDenied.
 absl::StatusOr<std::unique_ptr<Store>> OpenSqliteStore(const std::filesystem::path& path);
 // The same contract in memory: tests, and the oracle of the contract suite.
 std::unique_ptr<Store> CreateMemoryStore();

@@ -34,7 +34,7 @@ data::ImageSet Images(int64_t count, std::string digest) {
 
 Work ExampleWork() {
   Work work;
-  work.dataset.name = "a";
+  work.dataset.name = "first";
   work.dataset.test = Images(100, "test");
   work.dataset.validation = Images(60, "validation");
   work.dataset.calibration = Images(40, "calibration");
@@ -68,7 +68,7 @@ TEST(AccuracyKey, ChangesWithContent) {
 
 TEST(AccuracyKey, DoesNotChangeWithNamesOrTheWayTheWorkIsDone) {
   const std::vector<std::function<void(Work&)>> changes = {
-      [](Work& work) { work.dataset.name = "b"; },
+      [](Work& work) { work.dataset.name = "second"; },
       [](Work& work) { work.dataset.source = "elsewhere"; },
       [](Work& work) { work.dataset.validation.digest = "unused"; },
       [](Work& work) { work.evaluation.slice_images = 64; },
