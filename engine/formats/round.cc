@@ -58,6 +58,7 @@ BITSCAPE_INLINE float Unscaled(float value, float factor) {
 struct FloatSteps {
   uint32_t shift;       // float32 mantissa bits that the type lacks
   uint32_t below_half;  // just under half a unit of the last kept bit
+  uint32_t half;        // half a unit of it
   uint32_t odd;         // 1 where the last kept bit decides ties, 0 where nothing is dropped
   uint32_t keep;        // mask of kept bits
   uint32_t smallest_normal;
@@ -66,6 +67,7 @@ struct FloatSteps {
   uint32_t infinity;      // the result of an infinity
   uint32_t not_a_number;  // the result of a NaN
   uint32_t zero_signs;    // kSign where the type has -0
+  float subnormal_step;
   float subnormal_magic;  // adding and subtracting it rounds to the subnormal grid
 };
 
@@ -78,9 +80,10 @@ FloatSteps StepsOf(const Minifloat& type) {
   FloatSteps steps{};
   steps.shift = static_cast<uint32_t>(23 - type.mantissa_bits);
   steps.below_half = steps.shift == 0 ? 0 : (uint32_t{1} << (steps.shift - 1)) - 1;
+  steps.half = steps.shift == 0 ? 0 : uint32_t{1} << (steps.shift - 1);
   steps.odd = steps.shift == 0 ? 0 : 1;
   if (type.mantissa_bits == 0) {  // a lone hidden bit is odd: ties go to the next power of two
-    steps.below_half += 1;
+    steps.below_half = steps.half;
     steps.odd = 0;
   }
   steps.keep = ~((uint32_t{1} << steps.shift) - 1);
@@ -90,18 +93,47 @@ FloatSteps StepsOf(const Minifloat& type) {
   steps.infinity = type.specials == SpecialValues::kIeee ? kInfinity : steps.largest;
   steps.not_a_number = type.specials == SpecialValues::kFinite ? 0 : kQuietNan;
   steps.zero_signs = type.specials == SpecialValues::kFnuz ? 0 : kSign;
+  steps.subnormal_step = std::ldexp(1.0F, MinExponent(type) - type.mantissa_bits);
   steps.subnormal_magic = std::ldexp(1.0F, MinExponent(type) - type.mantissa_bits + 23);
   return steps;
 }
 
+// |normal| to the kept bits. A carry runs on into the exponent.
+template <Rounding kRounding>
+BITSCAPE_INLINE uint32_t RoundNormal(const FloatSteps& steps, uint32_t magnitude, bool negative) {
+  uint32_t carry = 0;
+  if constexpr (kRounding == Rounding::kNearestEven) {
+    carry = steps.below_half + ((magnitude >> steps.shift) & steps.odd);
+  } else if constexpr (kRounding == Rounding::kNearestAway) {
+    carry = steps.half;
+  } else if constexpr (kRounding == Rounding::kFloor) {
+    carry = negative ? ~steps.keep : 0;
+  }
+  return (magnitude + carry) & steps.keep;
+}
+
+// |subnormal| to the subnormal grid: the nearest even multiple, moved by a step where the rounding
+// differs.
+template <Rounding kRounding>
+BITSCAPE_INLINE float RoundSubnormal(const FloatSteps& steps, float value, bool negative) {
+  const float nearest = (value + steps.subnormal_magic) - steps.subnormal_magic;
+  if constexpr (kRounding == Rounding::kNearestEven) return nearest;
+  if constexpr (kRounding == Rounding::kNearestAway) {
+    return 2 * (value - nearest) == steps.subnormal_step ? nearest + steps.subnormal_step : nearest;
+  }
+  const float inner = nearest > value ? nearest - steps.subnormal_step : nearest;
+  if constexpr (kRounding == Rounding::kTowardZero) return inner;
+  return negative && inner < value ? inner + steps.subnormal_step : inner;
+}
+
+template <Rounding kRounding>
 BITSCAPE_INLINE float RoundFloat(const FloatSteps& steps, float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t magnitude = bits & ~kSign;
   const uint32_t sign = bits & kSign;
-  const uint32_t normal =
-      (magnitude + steps.below_half + ((magnitude >> steps.shift) & steps.odd)) & steps.keep;
+  const uint32_t normal = RoundNormal<kRounding>(steps, magnitude, sign != 0);
   const uint32_t subnormal = std::bit_cast<uint32_t>(
-      (std::bit_cast<float>(magnitude) + steps.subnormal_magic) - steps.subnormal_magic);
+      RoundSubnormal<kRounding>(steps, std::bit_cast<float>(magnitude), sign != 0));
   uint32_t result = magnitude < steps.smallest_normal ? subnormal : normal;
   result = result < steps.largest ? result : steps.largest;
   result = result < steps.flush_below ? 0 : result;
@@ -111,12 +143,13 @@ BITSCAPE_INLINE float RoundFloat(const FloatSteps& steps, float value) {
   return std::bit_cast<float>(result);
 }
 
-template <Unscale kUnscale>
+template <Unscale kUnscale, Rounding kRounding = Rounding::kNearestEven>
 BITSCAPE_INLINE void RoundFloats(const FloatSteps& given, ScaleSteps scaling, const float* values,
                                  float* rounded, size_t count) {
   const FloatSteps steps = given;  // a copy: the stores can't alias it
   for (size_t i = 0; i < count; ++i) {
-    const float result = RoundFloat(steps, Unscaled<kUnscale>(values[i], scaling.factor));
+    const float result =
+        RoundFloat<kRounding>(steps, Unscaled<kUnscale>(values[i], scaling.factor));
     rounded[i] = kUnscale == Unscale::kNone ? result : result * scaling.scale;
   }
 }
@@ -137,6 +170,23 @@ void RoundFloatsDivide(const FloatSteps& steps, ScaleSteps scaling, const float*
   RoundFloats<Unscale::kDivide>(steps, scaling, values, rounded, count);
 }
 
+// The other roundings are rare: one variant each.
+BITSCAPE_VECTOR_CLONES
+void RoundFloatsAway(const FloatSteps& steps, ScaleSteps scaling, const float* values,
+                     float* rounded, size_t count) {
+  RoundFloats<Unscale::kDivide, Rounding::kNearestAway>(steps, scaling, values, rounded, count);
+}
+BITSCAPE_VECTOR_CLONES
+void RoundFloatsFloor(const FloatSteps& steps, ScaleSteps scaling, const float* values,
+                      float* rounded, size_t count) {
+  RoundFloats<Unscale::kDivide, Rounding::kFloor>(steps, scaling, values, rounded, count);
+}
+BITSCAPE_VECTOR_CLONES
+void RoundFloatsTowardZero(const FloatSteps& steps, ScaleSteps scaling, const float* values,
+                           float* rounded, size_t count) {
+  RoundFloats<Unscale::kDivide, Rounding::kTowardZero>(steps, scaling, values, rounded, count);
+}
+
 // Bounds of code - zero_point, which a saturating integer is clamped to before it is rounded: the
 // bounds are integers, so the order makes no difference.
 struct IntegerSteps {
@@ -149,18 +199,30 @@ IntegerSteps StepsOf(const Integer& type, int32_t zero_point) {
           static_cast<float>(LargestFinite(element) - zero_point)};
 }
 
+template <Rounding kRounding = Rounding::kNearestEven>
 BITSCAPE_INLINE float RoundInteger(IntegerSteps steps, float value) {
   value = value == value ? value : 0.0F;
   value = value < steps.smallest ? steps.smallest : value;
   value = value > steps.largest ? steps.largest : value;
-  return (value + kToInteger) - kToInteger;
+  // The nearest integer, moved by one where the rounding differs. No step gives -0.
+  const float nearest = (value + kToInteger) - kToInteger;
+  if constexpr (kRounding == Rounding::kNearestEven) return nearest;
+  if constexpr (kRounding == Rounding::kFloor) return nearest > value ? nearest - 1 : nearest;
+  const float up = nearest + 1, down = nearest - 1;
+  if constexpr (kRounding == Rounding::kTowardZero) {
+    const float inner = value < 0 && nearest < value ? up : nearest;
+    return value > 0 && nearest > value ? down : inner;
+  }
+  const float outer = value > 0 && value - nearest == 0.5F ? up : nearest;
+  return value < 0 && value - nearest == -0.5F ? down : outer;
 }
 
-template <Unscale kUnscale>
+template <Unscale kUnscale, Rounding kRounding = Rounding::kNearestEven>
 BITSCAPE_INLINE void RoundIntegers(IntegerSteps steps, ScaleSteps scaling, const float* values,
                                    float* rounded, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    rounded[i] = RoundInteger(steps, Unscaled<kUnscale>(values[i], scaling.factor)) * scaling.scale;
+    rounded[i] = RoundInteger<kRounding>(steps, Unscaled<kUnscale>(values[i], scaling.factor)) *
+                 scaling.scale;
   }
 }
 
@@ -175,11 +237,27 @@ void RoundIntegersDivide(IntegerSteps steps, ScaleSteps scaling, const float* va
   RoundIntegers<Unscale::kDivide>(steps, scaling, values, rounded, count);
 }
 
+BITSCAPE_VECTOR_CLONES
+void RoundIntegersAway(IntegerSteps steps, ScaleSteps scaling, const float* values, float* rounded,
+                       size_t count) {
+  RoundIntegers<Unscale::kDivide, Rounding::kNearestAway>(steps, scaling, values, rounded, count);
+}
+BITSCAPE_VECTOR_CLONES
+void RoundIntegersFloor(IntegerSteps steps, ScaleSteps scaling, const float* values, float* rounded,
+                        size_t count) {
+  RoundIntegers<Unscale::kDivide, Rounding::kFloor>(steps, scaling, values, rounded, count);
+}
+BITSCAPE_VECTOR_CLONES
+void RoundIntegersTowardZero(IntegerSteps steps, ScaleSteps scaling, const float* values,
+                             float* rounded, size_t count) {
+  RoundIntegers<Unscale::kDivide, Rounding::kTowardZero>(steps, scaling, values, rounded, count);
+}
+
 template <Unscale kUnscale, typename Code>
 BITSCAPE_INLINE void EncodeIntegers(IntegerSteps steps, ScaleSteps scaling, int32_t zero_point,
                                     const float* values, Code* codes, size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    const float integer = RoundInteger(steps, Unscaled<kUnscale>(values[i], scaling.factor));
+    const float integer = RoundInteger<>(steps, Unscaled<kUnscale>(values[i], scaling.factor));
     codes[i] = static_cast<Code>(static_cast<int32_t>(integer) + zero_point);
   }
 }
@@ -205,28 +283,79 @@ void EncodeUint8Divide(IntegerSteps steps, ScaleSteps scaling, int32_t zero_poin
   EncodeIntegers<Unscale::kDivide>(steps, scaling, zero_point, values, codes, count);
 }
 
-void RoundFloatType(const Minifloat& type, ScaleSteps scaling, std::span<const float> values,
-                    std::span<float> rounded) {
-  const FloatSteps steps = StepsOf(type);
-  switch (scaling.unscale) {
-    case Unscale::kNone:
-      return RoundFloatsUnscaled(steps, scaling, values.data(), rounded.data(), values.size());
-    case Unscale::kMultiply:
-      return RoundFloatsMultiply(steps, scaling, values.data(), rounded.data(), values.size());
-    case Unscale::kDivide:
-      return RoundFloatsDivide(steps, scaling, values.data(), rounded.data(), values.size());
+using FloatLoop = void (*)(const FloatSteps&, ScaleSteps, const float*, float*, size_t);
+using IntegerLoop = void (*)(IntegerSteps, ScaleSteps, const float*, float*, size_t);
+
+ScaleSteps Dividing(float scale) { return {Unscale::kDivide, scale, scale}; }
+
+// The loop for a rounding; null where there is none.
+FloatLoop FloatLoopOf(Rounding rounding, Unscale unscale) {
+  switch (rounding) {
+    case Rounding::kNearestEven:
+      if (unscale == Unscale::kNone) return RoundFloatsUnscaled;
+      return unscale == Unscale::kMultiply ? RoundFloatsMultiply : RoundFloatsDivide;
+    case Rounding::kNearestAway:
+      return RoundFloatsAway;
+    case Rounding::kFloor:
+      return RoundFloatsFloor;
+    case Rounding::kTowardZero:
+      return RoundFloatsTowardZero;
+    case Rounding::kStochastic:
+      return nullptr;
   }
+  BITSCAPE_CHECK(false, "every Rounding has a case");
 }
 
-void RoundIntegerType(const Integer& type, int32_t zero_point, ScaleSteps scaling,
-                      std::span<const float> values, std::span<float> rounded) {
-  const IntegerSteps steps = StepsOf(type, zero_point);
-  if (scaling.unscale == Unscale::kDivide) {
-    RoundIntegersDivide(steps, scaling, values.data(), rounded.data(), values.size());
-  } else {
-    RoundIntegersMultiply(steps, scaling, values.data(), rounded.data(), values.size());
+IntegerLoop IntegerLoopOf(Rounding rounding, Unscale unscale) {
+  switch (rounding) {
+    case Rounding::kNearestEven:
+      return unscale == Unscale::kDivide ? RoundIntegersDivide : RoundIntegersMultiply;
+    case Rounding::kNearestAway:
+      return RoundIntegersAway;
+    case Rounding::kFloor:
+      return RoundIntegersFloor;
+    case Rounding::kTowardZero:
+      return RoundIntegersTowardZero;
+    case Rounding::kStochastic:
+      return nullptr;
   }
+  BITSCAPE_CHECK(false, "every Rounding has a case");
 }
+
+// Whether a vector loop did it.
+struct RoundFast {
+  Rounding rounding;
+  Overflow overflow;
+  Scaling scaling;
+  std::span<const float> values;
+  std::span<float> rounded;
+
+  ScaleSteps Scale() const {
+    return rounding == Rounding::kNearestEven ? StepsOf(scaling.scale) : Dividing(scaling.scale);
+  }
+
+  bool operator()(const Minifloat& type) const {
+    if (IsFloat32Element(type)) {
+      if (scaling.scale != 1) return false;
+      std::memmove(rounded.data(), values.data(), values.size_bytes());
+      return true;
+    }
+    const ScaleSteps scale = Scale();
+    const FloatLoop loop = FloatLoopOf(rounding, scale.unscale);
+    if (loop == nullptr || !HasFastPath(type)) return false;
+    loop(StepsOf(type), scale, values.data(), rounded.data(), values.size());
+    return true;
+  }
+
+  bool operator()(const Integer& type) const {
+    const ScaleSteps scale = Scale();
+    const IntegerLoop loop = IntegerLoopOf(rounding, scale.unscale);
+    // Wider codes are not exact in float32.
+    if (loop == nullptr || overflow == Overflow::kWrap || type.bits > 16) return false;
+    loop(StepsOf(type, scaling.zero_point), scale, values.data(), rounded.data(), values.size());
+    return true;
+  }
+};
 
 }  // namespace
 
@@ -234,21 +363,7 @@ void Round(const ElementType& element, Rounding rounding, Overflow overflow, Sca
            std::span<const float> values, std::span<float> rounded, RandomKey key) {
   BITSCAPE_CHECK(values.size() == rounded.size(), "one result for each value");
   if (values.empty()) return;
-  if (rounding == Rounding::kNearestEven) {
-    if (const Minifloat* type = std::get_if<Minifloat>(&element); type != nullptr) {
-      if (IsFloat32Element(*type) && scaling.scale == 1) {
-        std::memmove(rounded.data(), values.data(), values.size_bytes());
-        return;
-      }
-      if (!IsFloat32Element(*type) && HasFastPath(*type)) {
-        return RoundFloatType(*type, StepsOf(scaling.scale), values, rounded);
-      }
-    }
-    const Integer* type = std::get_if<Integer>(&element);
-    if (type != nullptr && overflow == Overflow::kSaturate && type->bits <= 16) {
-      return RoundIntegerType(*type, scaling.zero_point, StepsOf(scaling.scale), values, rounded);
-    }
-  }
+  if (std::visit(RoundFast{rounding, overflow, scaling, values, rounded}, element)) return;
   RoundReference(element, rounding, overflow, scaling, values, rounded, key);
 }
 
