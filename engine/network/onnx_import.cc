@@ -18,6 +18,7 @@
 #include "engine/network/element_count.h"
 #include "engine/network/onnx_node.h"
 #include "engine/network/onnx_operators.h"
+#include "engine/network/onnx_wire.h"
 #include "engine/network/rewrite.h"
 
 namespace bitscape::network {
@@ -25,6 +26,7 @@ namespace {
 
 constexpr int64_t kFirstOpset = 7;
 constexpr int64_t kLastOpset = 17;
+constexpr int64_t kParsedSlackBytes = int64_t{256} << 20;
 
 bool IsDefaultDomain(const std::string& domain) { return domain.empty() || domain == "ai.onnx"; }
 
@@ -297,6 +299,10 @@ absl::StatusOr<Network> ImportOnnx(std::string_view bytes, std::string_view file
     return absl::ResourceExhaustedError(
         fmt::format("{}: {} bytes, the limit is {}", where, size,
                     std::min(limits.max_file_bytes, kProtobufLimit)));
+  }
+  // Honest files grow little: weights keep their size.
+  if (absl::Status status = CheckParsedSize(bytes, kParsedSlackBytes + 2 * size); !status.ok()) {
+    return Annotate(status, where);
   }
   onnx::ModelProto model;
   if (size == 0 || !model.ParseFromArray(bytes.data(), static_cast<int>(size))) {
