@@ -49,10 +49,10 @@ class Walker {
 
  private:
   absl::Status WalkContent(const FieldDescriptor* field, int length, int depth) {
+    if (length > input_.BytesUntilLimit()) return Malformed();
     if (field != nullptr && field->type() == FieldDescriptor::TYPE_MESSAGE) {
       const auto limit = input_.PushLimit(length);
       BITSCAPE_RETURN_IF_ERROR(Walk(field->message_type(), depth + 1));
-      if (input_.BytesUntilLimit() != 0) return Malformed();  // the file ends before
       input_.PopLimit(limit);
       return absl::OkStatus();
     }
