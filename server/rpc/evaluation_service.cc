@@ -1,0 +1,257 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <variant>
+
+#include "bitscape/v1/evaluation.grpc.pb.h"
+#include "cost_models/accelerators/cost_model.h"
+#include "engine/core/status.h"
+#include "engine/emulate/evaluator.h"
+#include "server/rpc/lookup.h"
+#include "server/rpc/services.h"
+#include "server/rpc/status_to_grpc.h"
+#include "server/specs/convert.h"
+#include "server/specs/resource_names.h"
+
+namespace bitscape::server {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Asks `stop` to stop once the client or the server goes away.
+class CancelWatch {
+ public:
+  CancelWatch(grpc::ServerContext* call, std::stop_token stopping, std::stop_source& stop)
+      : thread_([call, stopping, &stop](const std::stop_token& done) {
+          while (!done.stop_requested()) {
+            if (call->IsCancelled() || stopping.stop_requested()) {
+              stop.request_stop();
+              return;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(20));
+          }
+        }) {}
+
+ private:
+  std::jthread thread_;  // joined before `stop` goes away
+};
+
+// An EvaluateRequest with everything found and every default filled in.
+struct Work {
+  std::shared_ptr<const network::Network> network;
+  std::shared_ptr<const data::Dataset> dataset;
+  PlanOnNetwork plan;
+  data::Split split = data::Split::kTest;
+  int64_t images = 0;
+  std::shared_ptr<emulate::Evaluator> evaluator;
+};
+
+absl::StatusOr<int64_t> CountOr(int64_t value, int64_t fallback, int64_t limit,
+                                std::string_view field) {
+  if (value < 0 || value > limit) {
+    return FieldError(field,
+                      fmt::format("{} is out of range: 0 (for {}) to {}", value, fallback, limit));
+  }
+  return value == 0 ? fallback : value;
+}
+
+absl::StatusOr<Work> FindWork(const v1::EvaluateRequest& request, Library& library) {
+  Work work;
+  BITSCAPE_ASSIGN_OR_RETURN(work.network, FindNetwork(library, request.network(), "network"));
+  BITSCAPE_ASSIGN_OR_RETURN(work.dataset, FindDataset(library, request.dataset(), "dataset"));
+  BITSCAPE_ASSIGN_OR_RETURN(work.plan, FindPlan(*work.network, request.plan(), "plan"));
+  if (!request.split().empty()) {
+    const absl::StatusOr<data::Split> split = data::ParseSplit(request.split());
+    if (!split.ok()) {
+      return AtField("split", split.status());
+    }
+    work.split = *split;
+  }
+  const int64_t split_images = work.dataset->split(work.split).size();
+  BITSCAPE_ASSIGN_OR_RETURN(work.images,
+                            CountOr(request.images(), split_images, split_images, "images"));
+  constexpr int64_t kCalibrationImages = 512;
+  const int64_t calibration = work.dataset->calibration.size();
+  BITSCAPE_ASSIGN_OR_RETURN(
+      const int64_t calibration_images,
+      CountOr(request.calibration_images(), std::min(kCalibrationImages, calibration), calibration,
+              "calibration_images"));
+  if (request.seed() < 0) {
+    return FieldError("seed", fmt::format("{} is negative", request.seed()));
+  }
+  const uint64_t seed = request.seed() == 0 ? 1 : static_cast<uint64_t>(request.seed());
+  BITSCAPE_ASSIGN_OR_RETURN(
+      work.evaluator,
+      library.GetEvaluator(work.network->name, work.dataset->name, calibration_images, seed));
+  return work;
+}
+
+// What was measured so far.
+struct Tally {
+  int64_t images = 0, correct = 0;
+  double loss_sum = 0, seconds = 0;
+  std::vector<emulate::LayerPath> layers;
+};
+
+v1::Evaluation ToProto(const Work& work, const Tally& tally) {
+  v1::Evaluation proto;
+  const auto images = static_cast<double>(tally.images);
+  const Interval interval = WilsonInterval(tally.correct, tally.images);
+  proto.set_correct(static_cast<int32_t>(tally.correct));
+  proto.set_images(static_cast<int32_t>(tally.images));
+  proto.set_accuracy(static_cast<double>(tally.correct) / images);
+  proto.set_accuracy_low(interval.low);
+  proto.set_accuracy_high(interval.high);
+  proto.set_loss(tally.loss_sum / images);
+  proto.set_images_per_second(images / tally.seconds);
+  proto.set_plan(work.plan.text);
+  proto.set_split(std::string(data::ToString(work.split)));
+  for (size_t i = 0; i < tally.layers.size(); ++i) {
+    const quantize::LayerPrecision& precision = work.plan.resolved.layers[i];
+    v1::Evaluation::Layer& layer = *proto.add_layers();
+    layer.set_name(tally.layers[i].layer);
+    layer.set_path(std::string(emulate::ToString(tally.layers[i].path)));
+    layer.set_exact(tally.layers[i].exact);
+    layer.set_reason(tally.layers[i].reason);
+    layer.set_weights(precision.weights.ToString());
+    layer.set_activations(precision.activations.ToString());
+    layer.set_accumulator(precision.accumulator.ToString());
+  }
+  return proto;
+}
+
+// Evaluates slice by slice, each of about half a second, and tells the progress after each.
+absl::StatusOr<Tally> Run(const Work& work, std::stop_token stop,
+                          const std::function<bool(int64_t images)>& progress) {
+  constexpr int64_t kLargestSlice = 4096;
+  constexpr double kSliceSeconds = 0.5;
+  Tally tally;
+  for (int64_t slice = 4 * emulate::kBatchSize; tally.images < work.images;) {
+    const data::ImageRange range{tally.images, std::min(tally.images + slice, work.images)};
+    const Clock::time_point begin = Clock::now();
+    BITSCAPE_ASSIGN_OR_RETURN(
+        std::vector<emulate::PlanResult> results,
+        work.evaluator->Evaluate({&work.plan.resolved, 1}, work.split, range, nullptr, stop));
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    tally.seconds += seconds;
+    tally.images += range.size();
+    tally.correct += results[0].Correct();
+    tally.loss_sum += results[0].loss_sum;
+    tally.layers = std::move(results[0].layers);
+    if (!progress(tally.images)) {
+      return absl::CancelledError("the client went away");
+    }
+    if (seconds < kSliceSeconds) {
+      slice = std::min(2 * slice, kLargestSlice);
+    } else if (seconds > 2 * kSliceSeconds) {
+      slice = std::max(slice / 2 / emulate::kBatchSize, int64_t{1}) * emulate::kBatchSize;
+    }
+  }
+  return tally;
+}
+
+class EvaluationServiceImpl final : public v1::EvaluationService::Service {
+ public:
+  explicit EvaluationServiceImpl(ServiceContext& context) : context_(context) {}
+
+  grpc::Status Evaluate(grpc::ServerContext* call, const v1::EvaluateRequest* request,
+                        grpc::ServerWriter<v1::EvaluateResponse>* writer) override {
+    return ToGrpc(DoEvaluate(call, *request, writer));
+  }
+  grpc::Status EstimateCost(grpc::ServerContext*, const v1::EstimateCostRequest* request,
+                            v1::CostEstimate* response) override {
+    return ToGrpc(DoEstimate(*request, response));
+  }
+
+ private:
+  absl::Status DoEvaluate(grpc::ServerContext* call, const v1::EvaluateRequest& request,
+                          grpc::ServerWriter<v1::EvaluateResponse>* writer);
+  absl::Status DoEstimate(const v1::EstimateCostRequest& request, v1::CostEstimate* response);
+
+  ServiceContext& context_;
+};
+
+absl::Status EvaluationServiceImpl::DoEvaluate(grpc::ServerContext* call,
+                                               const v1::EvaluateRequest& request,
+                                               grpc::ServerWriter<v1::EvaluateResponse>* writer) {
+  BITSCAPE_ASSIGN_OR_RETURN(const StreamSlots::Slot slot, context_.evaluations.Take("evaluations"));
+  BITSCAPE_ASSIGN_OR_RETURN(const Work work, FindWork(request, context_.library));
+  std::stop_source stop;
+  const CancelWatch watch(call, context_.stopping, stop);
+  v1::EvaluateResponse response;
+  response.set_images(static_cast<int32_t>(work.images));
+  absl::StatusOr<Tally> tally = Run(work, stop.get_token(), [&](int64_t images) {
+    response.set_images_evaluated(static_cast<int32_t>(images));
+    return images == work.images || writer->Write(response);
+  });
+  if (!tally.ok()) {
+    return context_.stopping.stop_requested() ? absl::UnavailableError("the server is going down")
+                                              : tally.status();
+  }
+  *response.mutable_result() = ToProto(work, *tally);
+  writer->Write(response);
+  return absl::OkStatus();
+}
+
+void AddLayer(const cost_models::LayerCost& cost, v1::CostEstimate* estimate) {
+  constexpr double kBitsPerByte = 8;
+  v1::CostEstimate::Layer& layer = *estimate->add_layers();
+  layer.set_name(cost.layer);
+  layer.set_macs(cost.macs);
+  layer.set_energy_pj(cost.EnergyPj());
+  layer.set_latency_cycles(cost.latency_cycles);
+  layer.set_compute_cycles(cost.compute_cycles);
+  layer.set_utilization(cost.utilization);
+  layer.set_bound(cost.bound);
+  layer.set_weight_bytes(cost.weight_bits / kBitsPerByte);
+  for (const cost_models::EnergyItem& item : cost.energy) {
+    v1::CostEstimate::Energy& energy = *layer.add_energy();
+    energy.set_component(item.component);
+    energy.set_energy_pj(item.energy_pj);
+  }
+}
+
+absl::Status EvaluationServiceImpl::DoEstimate(const v1::EstimateCostRequest& request,
+                                               v1::CostEstimate* response) {
+  Library& library = context_.library;
+  BITSCAPE_ASSIGN_OR_RETURN(const auto network, FindNetwork(library, request.network(), "network"));
+  BITSCAPE_ASSIGN_OR_RETURN(const auto accelerator,
+                            FindAccelerator(library, request.accelerator(), "accelerator"));
+  BITSCAPE_ASSIGN_OR_RETURN(const PlanOnNetwork plan, FindPlan(*network, request.plan(), "plan"));
+  const std::vector<network::MacShape> shapes = network::MacShapes(*network);
+  BITSCAPE_ASSIGN_OR_RETURN(
+      const cost_models::CostOutcome outcome,
+      cost_models::AnalyticCostModel().Estimate(shapes, plan.resolved, *accelerator));
+  if (const auto* infeasible = std::get_if<cost_models::Infeasible>(&outcome)) {
+    return absl::FailedPreconditionError(fmt::format("accelerator '{}' can't run the plan: {}",
+                                                     accelerator->name, infeasible->reason));
+  }
+  const auto& report = std::get<cost_models::CostReport>(outcome);
+  response->set_energy_pj(report.EnergyPj());
+  response->set_latency_cycles(report.LatencyCycles());
+  response->set_latency_seconds(report.LatencySeconds());
+  response->set_area_um2(report.AreaUm2());
+  response->set_weight_bytes(report.WeightBytes());
+  response->set_plan(plan.text);
+  response->set_accelerator(AcceleratorName(accelerator->name));
+  for (const cost_models::LayerCost& layer : report.layers) {
+    AddLayer(layer, response);
+  }
+  for (const cost_models::AreaItem& item : report.area) {
+    v1::CostEstimate::Area& area = *response->add_area();
+    area.set_component(item.component);
+    area.set_area_um2(item.area_um2);
+  }
+  response->set_cost_model_version(std::string(cost_models::CostModelVersion()));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeEvaluationService(ServiceContext& context) {
+  return std::make_unique<EvaluationServiceImpl>(context);
+}
+
+}  // namespace bitscape::server

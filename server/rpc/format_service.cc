@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+
+#include "bitscape/v1/format.grpc.pb.h"
+#include "engine/core/status.h"
+#include "engine/formats/catalog.h"
+#include "engine/formats/quantizer.h"
+#include "engine/quantize/tensor_rounding.h"
+#include "server/rpc/format_table.h"
+#include "server/rpc/services.h"
+#include "server/rpc/status_to_grpc.h"
+#include "server/rpc/tokens.h"
+#include "server/rpc/upload.h"
+#include "server/specs/convert.h"
+
+namespace bitscape::server {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "chunks are little-endian floats");
+
+constexpr int64_t kMaxValues = int64_t{1} << 26;
+constexpr int kMaxDimensions = 8;
+
+using RoundStream = grpc::ServerReaderWriter<v1::RoundTensorResponse, v1::RoundTensorRequest>;
+
+// Number of values. Errors: a field error for sizes below 1 or a product over the limit.
+absl::StatusOr<int64_t> CheckShape(const google::protobuf::RepeatedField<int64_t>& shape) {
+  if (shape.empty() || shape.size() > kMaxDimensions) {
+    return FieldError("header.shape",
+                      fmt::format("{} dimensions; allowed: 1 to {}", shape.size(), kMaxDimensions));
+  }
+  int64_t values = 1;
+  for (int i = 0; i < shape.size(); ++i) {
+    if (shape[i] < 1 || shape[i] > kMaxValues / values) {
+      return FieldError(fmt::format("header.shape[{}]", i),
+                        fmt::format("{} is out of range: every size is at least 1, and a tensor "
+                                    "has at most {} values",
+                                    shape[i], kMaxValues));
+    }
+    values *= shape[i];
+  }
+  return values;
+}
+
+absl::StatusOr<std::vector<float>> ReadValues(int64_t count, RoundStream& stream) {
+  constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
+  Upload upload(count * kFloatBytes);
+  std::string bytes;
+  v1::RoundTensorRequest part;
+  while (stream.Read(&part)) {
+    if (part.part_case() != v1::RoundTensorRequest::kChunk) {
+      return FieldError("chunk", "required in every message after the first");
+    }
+    if (static_cast<int64_t>(bytes.size() + part.chunk().size()) > count * kFloatBytes) {
+      return FieldError("chunk", fmt::format("more bytes than the {} of the {} float32 values that "
+                                             "the shape tells",
+                                             count * kFloatBytes, count));
+    }
+    BITSCAPE_RETURN_IF_ERROR(upload.Append(part.chunk(), &bytes));
+  }
+  if (static_cast<int64_t>(bytes.size()) != count * kFloatBytes) {
+    return FieldError("chunk", fmt::format("{} bytes were sent; the shape tells {} float32 values, "
+                                           "{} bytes",
+                                           bytes.size(), count, count * kFloatBytes));
+  }
+  std::vector<float> values(static_cast<size_t>(count));
+  std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+absl::Status Round(StreamSlots& uploads, RoundStream& stream) {
+  BITSCAPE_ASSIGN_OR_RETURN(const StreamSlots::Slot slot, uploads.Take("uploads"));
+  v1::RoundTensorRequest first;
+  if (!stream.Read(&first) || !first.has_header()) {
+    return FieldError("header", "required in the first message");
+  }
+  const absl::StatusOr<formats::Quantizer> quantizer =
+      formats::ParseQuantizer(first.header().format());
+  if (!quantizer.ok()) {
+    return AtField("header.format", quantizer.status());
+  }
+  BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CheckShape(first.header().shape()));
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values, ReadValues(count, stream));
+  const std::vector<int64_t> shape(first.header().shape().begin(), first.header().shape().end());
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> rounded,
+                            quantize::RoundTensor(*quantizer, shape, values));
+  v1::RoundTensorResponse response;
+  constexpr size_t kValuesPerChunk = static_cast<size_t>(kMaxChunkBytes) / sizeof(float);
+  for (size_t begin = 0; begin < rounded.size(); begin += kValuesPerChunk) {
+    const size_t size = std::min(kValuesPerChunk, rounded.size() - begin);
+    response.set_chunk(&rounded[begin], size * sizeof(float));
+    if (!stream.Write(response)) {
+      return absl::CancelledError("the client went away");
+    }
+  }
+  return absl::OkStatus();
+}
+
+class FormatServiceImpl final : public v1::FormatService::Service {
+ public:
+  explicit FormatServiceImpl(ServiceContext& context) : context_(context) {}
+
+  grpc::Status ListFormats(grpc::ServerContext*, const v1::ListFormatsRequest* request,
+                           v1::ListFormatsResponse* response) override {
+    return ToGrpc(List(*request, response));
+  }
+  grpc::Status GetFormat(grpc::ServerContext*, const v1::GetFormatRequest* request,
+                         v1::Format* response) override {
+    const absl::StatusOr<formats::Quantizer> quantizer = formats::ParseQuantizer(request->name());
+    if (!quantizer.ok()) {
+      return ToGrpc(AtField("name", quantizer.status()));
+    }
+    *response = ToProto(*quantizer, /*with_codes=*/true);
+    return grpc::Status::OK;
+  }
+  grpc::Status RoundTensor(grpc::ServerContext*, RoundStream* stream) override {
+    return ToGrpc(Round(context_.uploads, *stream));
+  }
+
+ private:
+  static absl::Status List(const v1::ListFormatsRequest& request,
+                           v1::ListFormatsResponse* response) {
+    std::vector<std::string> names;
+    for (const formats::CatalogRow& row : formats::Catalog()) {
+      names.emplace_back(row.name);
+    }
+    std::sort(names.begin(), names.end());
+    BITSCAPE_ASSIGN_OR_RETURN(
+        NamePage page,
+        PageOfNames("formats", std::move(names), request.page_size(), request.page_token()));
+    for (const std::string& name : page.names) {
+      BITSCAPE_ASSIGN_OR_RETURN(const formats::Quantizer quantizer, formats::ParseQuantizer(name));
+      *response->add_formats() = ToProto(quantizer, /*with_codes=*/false);
+    }
+    response->set_next_page_token(std::move(page.next_page_token));
+    return absl::OkStatus();
+  }
+
+  ServiceContext& context_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeFormatService(ServiceContext& context) {
+  return std::make_unique<FormatServiceImpl>(context);
+}
+
+}  // namespace bitscape::server

@@ -1,0 +1,55 @@
+#include <fmt/format.h>
+
+#include "bitscape/v1/front.grpc.pb.h"
+#include "engine/core/status.h"
+#include "server/rpc/lookup.h"
+#include "server/rpc/services.h"
+#include "server/rpc/status_to_grpc.h"
+#include "server/rpc/sweep_proto.h"
+#include "server/specs/convert.h"
+
+namespace bitscape::server {
+namespace {
+
+class FrontServiceImpl final : public v1::FrontService::Service {
+ public:
+  explicit FrontServiceImpl(Store& store) : store_(store) {}
+
+  grpc::Status QueryFront(grpc::ServerContext*, const v1::QueryFrontRequest* request,
+                          v1::Front* response) override {
+    return ToGrpc(Query(*request, response));
+  }
+
+ private:
+  absl::Status Query(const v1::QueryFrontRequest& request, v1::Front* response) {
+    if (request.sweeps().empty()) {
+      return FieldError("sweeps", "required: the name of one sweep or more");
+    }
+    std::vector<std::string> ids;
+    std::vector<std::string> objectives(request.objectives().begin(), request.objectives().end());
+    for (int i = 0; i < request.sweeps_size(); ++i) {
+      BITSCAPE_ASSIGN_OR_RETURN(const Sweep sweep,
+                                FindSweep(store_, request.sweeps(i), fmt::format("sweeps[{}]", i)));
+      if (objectives.empty()) {
+        objectives = sweep.objectives;
+      }
+      ids.push_back(sweep.id);
+    }
+    BITSCAPE_ASSIGN_OR_RETURN(
+        const FrontResult front,
+        server::QueryFront(store_, ids, objectives,
+                           {request.reference_point().begin(), request.reference_point().end()}));
+    BITSCAPE_ASSIGN_OR_RETURN(*response, ToProto(front, store_));
+    return absl::OkStatus();
+  }
+
+  Store& store_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeFrontService(ServiceContext& context) {
+  return std::make_unique<FrontServiceImpl>(context.store);
+}
+
+}  // namespace bitscape::server

@@ -1,0 +1,170 @@
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "bitscape/v1/network.grpc.pb.h"
+#include "engine/core/status.h"
+#include "engine/network/mac_shape.h"
+#include "server/rpc/lookup.h"
+#include "server/rpc/services.h"
+#include "server/rpc/status_to_grpc.h"
+#include "server/rpc/tokens.h"
+#include "server/rpc/upload.h"
+#include "server/specs/convert.h"
+#include "server/specs/resource_names.h"
+
+namespace bitscape::server {
+namespace {
+
+void AddLayer(const network::Network& network, const network::Node& node,
+              const network::MacShape& shape, v1::Network* proto) {
+  v1::Network::Layer& layer = *proto->add_layers();
+  layer.set_name(shape.name);
+  layer.set_op(shape.op);
+  layer.set_macs(static_cast<double>(shape.Macs()));
+  layer.set_weights(shape.weights_are_activations ? 0
+                                                  : static_cast<double>(shape.WeightElements()));
+  const auto reduction = static_cast<double>(shape.ReductionLength());
+  layer.set_reduction_length(reduction);
+  layer.set_reduction_bits(static_cast<int32_t>(std::ceil(std::log2(reduction))));
+  const network::Node& source = network.nodes[static_cast<size_t>(node.inputs[0])];
+  layer.set_input_shape(network::ToString(source.shape));
+  layer.set_output_shape(network::ToString(node.shape));
+  layer.set_kernel(fmt::format("{}x{}", shape.r, shape.s));
+  layer.set_groups(static_cast<int32_t>(shape.groups));
+  layer.set_stride(static_cast<int32_t>(shape.stride_h));
+}
+
+v1::Network ToResource(const network::Network& network, bool with_layers) {
+  v1::Network proto;
+  proto.set_name(NetworkName(network.name));
+  proto.set_digest(network.Digest());
+  proto.set_source(network.source);
+  for (const int64_t size : network.nodes[0].shape) {
+    proto.add_input_shape(static_cast<int32_t>(size));
+  }
+  proto.set_parameters(static_cast<double>(network::ParameterCount(network)));
+  const network::Node& output = network.nodes[static_cast<size_t>(network.output)];
+  proto.set_outputs(static_cast<int32_t>(network::ElementCount(output.shape)));
+  const std::vector<int> nodes = network::MacLayers(network);
+  const std::vector<network::MacShape> shapes = network::MacShapes(network);
+  double macs = 0;
+  double weights = 0;
+  for (size_t i = 0; i < shapes.size(); ++i) {
+    macs += static_cast<double>(shapes[i].Macs());
+    weights +=
+        shapes[i].weights_are_activations ? 0 : static_cast<double>(shapes[i].WeightElements());
+    if (with_layers) {
+      AddLayer(network, network.nodes[static_cast<size_t>(nodes[i])], shapes[i], &proto);
+    }
+  }
+  proto.set_macs(macs);
+  proto.set_weights(weights);
+  return proto;
+}
+
+network::InputScaling ToScaling(const v1::ImportNetworkRequest::Header& header) {
+  network::InputScaling scaling;
+  for (const double mean : header.mean()) {
+    scaling.mean.push_back(static_cast<float>(mean));
+  }
+  for (const double std : header.std()) {
+    scaling.std.push_back(static_cast<float>(std));
+  }
+  return scaling;
+}
+
+absl::Status CheckHeader(const v1::ImportNetworkRequest::Header& header) {
+  BITSCAPE_RETURN_IF_ERROR(CheckId(header.network_id(), /*underscore=*/true, "header.network_id"));
+  for (int i = 0; i < header.mean_size(); ++i) {
+    if (!std::isfinite(header.mean(i))) {
+      return FieldError(fmt::format("header.mean[{}]", i),
+                        fmt::format("{} is not finite", header.mean(i)));
+    }
+  }
+  for (int i = 0; i < header.std_size(); ++i) {
+    if (!std::isfinite(header.std(i)) || header.std(i) <= 0) {
+      return FieldError(fmt::format("header.std[{}]", i),
+                        fmt::format("{} is not a positive number", header.std(i)));
+    }
+  }
+  if (header.mean().empty() || header.mean_size() != header.std_size()) {
+    return FieldError("header.std", fmt::format("{} values and {} means; one of each is required, "
+                                                "or one a channel",
+                                                header.std_size(), header.mean_size()));
+  }
+  return absl::OkStatus();
+}
+
+class NetworkServiceImpl final : public v1::NetworkService::Service {
+ public:
+  explicit NetworkServiceImpl(ServiceContext& context) : context_(context) {}
+
+  grpc::Status ListNetworks(grpc::ServerContext*, const v1::ListNetworksRequest* request,
+                            v1::ListNetworksResponse* response) override {
+    return ToGrpc(List(*request, response));
+  }
+  grpc::Status GetNetwork(grpc::ServerContext*, const v1::GetNetworkRequest* request,
+                          v1::Network* response) override {
+    const auto network = FindNetwork(context_.library, request->name(), "name");
+    if (network.ok()) {
+      *response = ToResource(**network, /*with_layers=*/true);
+    }
+    return ToGrpc(network.status());
+  }
+  grpc::Status ImportNetwork(grpc::ServerContext*,
+                             grpc::ServerReader<v1::ImportNetworkRequest>* reader,
+                             v1::Network* response) override {
+    return ToGrpc(Import(reader, response));
+  }
+
+ private:
+  absl::Status List(const v1::ListNetworksRequest& request, v1::ListNetworksResponse* response) {
+    BITSCAPE_ASSIGN_OR_RETURN(
+        NamePage page, PageOfNames("networks", context_.library.NetworkNames(), request.page_size(),
+                                   request.page_token()));
+    for (const std::string& name : page.names) {
+      BITSCAPE_ASSIGN_OR_RETURN(const auto network, context_.library.GetNetwork(name));
+      *response->add_networks() = ToResource(*network, /*with_layers=*/false);
+    }
+    response->set_next_page_token(std::move(page.next_page_token));
+    return absl::OkStatus();
+  }
+
+  absl::Status Import(grpc::ServerReader<v1::ImportNetworkRequest>* reader, v1::Network* response) {
+    BITSCAPE_ASSIGN_OR_RETURN(const StreamSlots::Slot slot, context_.uploads.Take("uploads"));
+    v1::ImportNetworkRequest part;
+    if (!reader->Read(&part) || !part.has_header()) {
+      return FieldError("header", "required in the first message");
+    }
+    const v1::ImportNetworkRequest::Header header = part.header();
+    BITSCAPE_RETURN_IF_ERROR(CheckHeader(header));
+    Upload upload(kMaxUploadBytes);
+    std::string onnx;
+    while (reader->Read(&part)) {
+      if (part.part_case() != v1::ImportNetworkRequest::kChunk) {
+        return FieldError("chunk", "required in every message after the first");
+      }
+      BITSCAPE_RETURN_IF_ERROR(upload.Append(part.chunk(), &onnx));
+    }
+    const std::string file = header.file_name().empty() ? header.network_id() : header.file_name();
+    const auto network = context_.library.ImportNetwork(header.network_id(), file, std::move(onnx),
+                                                        ToScaling(header), header.validate_only());
+    if (!network.ok()) {
+      return AboutResource(network.status(), "bitscape.v1.Network",
+                           NetworkName(header.network_id()));
+    }
+    *response = ToResource(**network, /*with_layers=*/true);
+    return absl::OkStatus();
+  }
+
+  ServiceContext& context_;
+};
+
+}  // namespace
+
+std::unique_ptr<grpc::Service> MakeNetworkService(ServiceContext& context) {
+  return std::make_unique<NetworkServiceImpl>(context);
+}
+
+}  // namespace bitscape::server
