@@ -127,14 +127,22 @@ struct VectorVisitor {
     return kernel;
   }
 
-  // The second operand comes in the first one's layout.
+  // The second operand comes in the first one's layout, or is broadcast along some dimensions.
   Made Binary(dnnl::algorithm algorithm) const {
-    if (inputs[0]->desc.dims() != inputs[1]->desc.dims()) {
+    memory::dims out = node.shape;
+    out[0] = images;
+    const memory::dims second = inputs[1]->desc.dims();
+    if (inputs[0]->desc.dims() != out || second.size() != out.size()) {
       return None();
     }
-    const std::vector<LayoutPtr> same{inputs[0], inputs[0]};
-    const dnnl::binary::desc desc(algorithm, inputs[0]->desc, inputs[0]->desc, inputs[0]->desc);
-    return Wrap<dnnl::binary>(engine, {desc, UserScratchpad(), engine.engine}, same,
+    for (size_t axis = 0; axis < out.size(); ++axis) {
+      if (second[axis] != out[axis] && second[axis] != 1) {
+        return None();
+      }
+    }
+    const std::vector<LayoutPtr> sources{inputs[0], second == out ? inputs[0] : inputs[1]};
+    const dnnl::binary::desc desc(algorithm, inputs[0]->desc, sources[1]->desc, inputs[0]->desc);
+    return Wrap<dnnl::binary>(engine, {desc, UserScratchpad(), engine.engine}, sources,
                               {DNNL_ARG_SRC_0, DNNL_ARG_SRC_1});
   }
 

@@ -123,15 +123,15 @@ class PlanCompiler::PlanVisit {
     if (const std::optional<int> known = builder_.Find(key)) {
       return *known;
     }
-    if (std::all_of(node.inputs.begin(), node.inputs.end(),
-                    [&](int input) { return IsBatched(input); })) {
+    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<int> operands, VectorOperands(node, values));
+    if (!operands.empty()) {
       std::vector<LayoutPtr> layouts;
-      for (const int value : values) {
+      for (const int value : operands) {
         layouts.push_back(builder_.value(value).layout);
       }
       absl::StatusOr<KernelPtr> kernel = MakeVector(*shared_.engine, node, images_, layouts);
       if (kernel.ok()) {
-        return EmitConverted(key, *std::move(kernel), values, node.name);
+        return EmitConverted(key, *std::move(kernel), operands, node.name);
       }
       if (kernel.status().code() != absl::StatusCode::kUnimplemented) {
         return kernel.status();
@@ -139,6 +139,30 @@ class PlanCompiler::PlanVisit {
     }
     return EmitConverted(key, MakePlain(node, images_, ShapesOf(node), BatchedInputs(node)), values,
                          node.name);
+  }
+
+  // Operands as oneDNN's primitives take them: sums and products have the operand that is broadcast
+  // last, and constants of their rank. Empty where only plain loops will do.
+  absl::StatusOr<std::vector<int>> VectorOperands(const Node& node, std::vector<int> values) {
+    const bool binary = std::holds_alternative<network::Add>(node.op) ||
+                        std::holds_alternative<network::Mul>(node.op);
+    std::vector<bool> batched = BatchedInputs(node);
+    if (binary && (!batched[0] || NodeAt(node.inputs[0]).shape != node.shape)) {
+      std::swap(values[0], values[1]);
+      std::vector<bool>::swap(batched[0], batched[1]);
+    }
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (batched[i]) {
+        continue;
+      }
+      Shape shape = DimensionsOf(*builder_.value(values[i]).layout);
+      if (!binary || i == 0 || shape.size() > node.shape.size()) {
+        return std::vector<int>();
+      }
+      shape.insert(shape.begin(), node.shape.size() - shape.size(), 1);
+      BITSCAPE_ASSIGN_OR_RETURN(values[i], builder_.Reshape(values[i], shape));
+    }
+    return values;
   }
 
   std::vector<Shape> ShapesOf(const Node& node) const {

@@ -1,4 +1,6 @@
 // The trained networks on the whole test set, against what PyTorch counted.
+#include "engine/network/zoo.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,14 +14,14 @@
 #include "engine/core/files.h"
 #include "engine/data/dataset.h"
 #include "engine/emulate/evaluator.h"
-#include "engine/network/zoo.h"
 #include "engine/quantize/precision_plan.h"
 
 namespace bitscape::emulate {
 namespace {
 
 const data::Dataset& FashionMnist() {
-  static const data::Dataset* const dataset = new data::Dataset(data::LoadBuiltinDataset("fashion-mnist").value());
+  static const data::Dataset* const dataset =
+      new data::Dataset(data::LoadBuiltinDataset("fashion-mnist").value());
   return *dataset;
 }
 
@@ -28,7 +30,8 @@ nlohmann::json ReferenceOf(const std::string& name) {
   return nlohmann::json::parse(ReadFile(path, 1 << 20).value());
 }
 
-std::vector<quantize::ResolvedPlan> Resolve(const network::Network& network, const std::vector<std::string>& texts) {
+std::vector<quantize::ResolvedPlan> Resolve(const network::Network& network,
+                                            const std::vector<std::string>& texts) {
   std::vector<quantize::LayerIdentity> layers;
   for (const int mac : network::MacLayers(network)) {
     const network::Node& node = network.nodes[static_cast<size_t>(mac)];
@@ -58,7 +61,8 @@ TEST_P(Zoo, Float32CountsWhatPyTorchCounted) {
   const auto& logits = reference["logits_first_16"];
   for (size_t image = 0; image < logits.size(); ++image) {
     for (size_t c = 0; c < logits[image].size(); ++c) {
-      EXPECT_NEAR(result.logits[image * logits[image].size() + c], logits[image][c].get<float>(), 1e-4);
+      EXPECT_NEAR(result.logits[image * logits[image].size() + c], logits[image][c].get<float>(),
+                  1e-4);
     }
   }
 }
@@ -72,7 +76,8 @@ struct Allowed {
 TEST_P(Zoo, LosesLittleInWideFormats) {
   const network::Network network = network::LoadZooNetwork(GetParam()).value();
   auto evaluator = Evaluator::Create(network, FashionMnist(), {}).value();
-  std::vector<Allowed> allowed{{"weights=fp16,activations=fp16", 15}, {"weights=bf16,activations=bf16", 15}};
+  std::vector<Allowed> allowed{{"weights=fp16,activations=fp16", 15},
+                               {"weights=bf16,activations=bf16", 15}};
   if (GetParam() != "dscnn") {  // whose activations need more than 8 bits under one scale
     allowed.push_back({"weights=int8:channel,activations=int8,accumulator=int32", 50});
   }
@@ -83,8 +88,8 @@ TEST_P(Zoo, LosesLittleInWideFormats) {
   const auto results = evaluator->Evaluate(Resolve(network, texts), data::Split::kTest, kAll);
   ASSERT_TRUE(results.ok()) << results.status();
   for (size_t i = 0; i < allowed.size(); ++i) {
-    EXPECT_NEAR(static_cast<double>((*results)[i + 1].Correct()), static_cast<double>((*results)[0].Correct()),
-                allowed[i].images)
+    EXPECT_NEAR(static_cast<double>((*results)[i + 1].Correct()),
+                static_cast<double>((*results)[0].Correct()), allowed[i].images)
         << allowed[i].plan;
   }
 }
