@@ -99,12 +99,12 @@ absl::Status ConvertConcat(OnnxNode& node) {
     if (!node.Has(i)) return absl::InvalidArgumentError(fmt::format("input {} has no name", i));
     all_constant = all_constant && node.IsConstant(i);
   }
-  if (all_constant) return node.Activation(0).status();
+  BITSCAPE_ASSIGN_OR_RETURN(const int64_t given, node.attributes().Int("axis", 1));
+  if (all_constant) return ConcatIntegers(node);
   for (int i = 0; i < node.input_count(); ++i) {
     BITSCAPE_ASSIGN_OR_RETURN(const int input, node.Operand(i));
     inputs.push_back(input);
   }
-  BITSCAPE_ASSIGN_OR_RETURN(const int64_t given, node.attributes().Int("axis", 1));
   BITSCAPE_ASSIGN_OR_RETURN(const int64_t axis,
                             NormalizeAxis(given, node.ShapeOf(inputs[0]).size()));
   return node.Emit(Concat{axis}, std::move(inputs));

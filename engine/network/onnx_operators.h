@@ -42,6 +42,11 @@ absl::Status ConvertAdd(OnnxNode& node);
 absl::Status ConvertMul(OnnxNode& node);
 absl::Status ConvertConcat(OnnxNode& node);
 
+absl::Status ConvertShape(OnnxNode& node);
+absl::Status ConvertGather(OnnxNode& node);
+// A Concat whose inputs are all constant.
+absl::Status ConcatIntegers(OnnxNode& node);
+
 absl::Status ConvertPad(OnnxNode& node);
 absl::Status ConvertFlatten(OnnxNode& node);
 absl::Status ConvertReshape(OnnxNode& node);

@@ -384,6 +384,57 @@ TEST(OnnxConstants, AreFoldedThroughShapeOperators) {
   EXPECT_THAT(gemm.weights->values, ElementsAre(1, 2, 3, 4, 5, 6));
 }
 
+// x.view(x.size(0), -1) as PyTorch exports it with a dynamic batch.
+TEST(OnnxConstants, AreComputedFromShapes) {
+  OnnxBuilder b;
+  const std::string x = b.Input("x", {3, 4});
+  const std::string shape = b.Node("Shape", {x});
+  std::string batch =
+      b.Node("Gather", {shape, b.Node("Constant", {}, {{"value_int", int64_t{0}}})});
+  batch = b.Node("Unsqueeze", {batch, b.Integers("axes", {0})});
+  const std::string target =
+      b.Node("Concat", {batch, b.Integers("rest", {-1})}, {{"axis", int64_t{0}}});
+  b.Output(b.Node("Reshape", {x, target}));
+  EXPECT_EQ(LastShape(Import(b)), (Shape{1, 12}));
+}
+
+TEST(OnnxConstants, CutShapes) {
+  const auto target = [](const OnnxAttributeMap& attributes) {
+    OnnxBuilder b(15);
+    const std::string x = b.Input("x", {3, 4});
+    const std::string sizes = b.Node("Shape", {x}, attributes);
+    b.Output(
+        b.Node("Reshape", {x, b.Node("Concat", {b.Integers("n", {1}), sizes, b.Integers("r", {-1})},
+                                     {{"axis", int64_t{0}}})}));
+    return Import(b);
+  };
+  EXPECT_EQ(LastShape(target({{"start", int64_t{1}}})), (Shape{1, 3, 4, 1}));
+  EXPECT_EQ(LastShape(target({{"start", int64_t{-1}}})), (Shape{1, 4, 3}));
+  EXPECT_EQ(LastShape(target({{"start", int64_t{1}}, {"end", int64_t{-1}}})), (Shape{1, 3, 4}));
+  EXPECT_EQ(LastShape(target({{"start", int64_t{9}}})), (Shape{1, 12}));
+}
+
+TEST(OnnxConstants, DoNotDoubleWithoutEnd) {
+  OnnxBuilder b;
+  const std::string x = b.Input("x", {3});
+  std::string list = b.Integers("list", {1});
+  for (int i = 0; i < 40; ++i)
+    list = b.Node("Concat", {list, list}, {{"axis", int64_t{0}}}, "node");
+  b.Output(b.Node("Reshape", {x, list}));
+  ExpectError(Import(b), "a list of more than 1024", absl::StatusCode::kResourceExhausted);
+}
+
+TEST(OnnxGather, ReadsListsOfIntegersOnly) {
+  ExpectUnimplemented(ImportNode("Gather", {3, 4}, {}, Integers({1})),
+                      "data (input 0) is computed");
+  OnnxBuilder b;
+  const std::string x = b.Input("x", {3});
+  b.Output(b.Node(
+      "Reshape",
+      {x, b.Node("Gather", {b.Integers("list", {1, 3}), b.Integers("i", {2})}, {}, "node")}));
+  ExpectError(Import(b), "index 2 into a list of 2");
+}
+
 TEST(OnnxConstants, ComeFromConstantNodes) {
   OnnxBuilder b;
   const std::string x = b.Input("x", {3});
