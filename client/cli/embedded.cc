@@ -33,7 +33,12 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> StartEmbedded(
   options.embedded = true;
   options.log_to_stderr = false;
   auto started = server::Server::Start(options);
-  if (!started.ok()) return started.status();
+  if (!started.ok()) {
+    const absl::Status& status = started.status();
+    const bool is_taken = status.code() == absl::StatusCode::kFailedPrecondition &&
+                          status.message().find("in use by") != absl::string_view::npos;
+    return is_taken ? absl::UnavailableError(status.message()) : status;
+  }
   return std::make_unique<InProcess>(*std::move(started));
 }
 

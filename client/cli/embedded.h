@@ -17,8 +17,8 @@ class EmbeddedServer {
 std::filesystem::path DefaultDatabase();
 // gRPC address of the socket beside the database: "unix:/path".
 std::string EmbeddedAddress(const std::filesystem::path& database);
-// Starts a server on the database that listens at EmbeddedAddress. Errors: the server's own, as a
-// database from a newer version, or one that another process has just taken.
+// Starts a server on the database that listens at EmbeddedAddress. Errors: kUnavailable where
+// another process has the database; else the server's own, as of a database from a newer version.
 absl::StatusOr<std::unique_ptr<EmbeddedServer>> StartEmbedded(
     const std::filesystem::path& database);
 

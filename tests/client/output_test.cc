@@ -1,0 +1,104 @@
+#include "client/cli/output.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bitscape/v1/evaluation.pb.h"
+#include "bitscape/v1/front.pb.h"
+#include "bitscape/v1/sweep.pb.h"
+#include "client/cli/front_view.h"
+
+namespace bitscape::cli {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(RenderTable, AlignsColumnsAndTrimsLines) {
+  const Table table{{{"NAME"}, {"BITS", Align::kRight}, {"NOTE"}},
+                    {{"int4", "4", ""}, {"fp8_e4m3", "8", "x"}}};
+  EXPECT_EQ(RenderTable(table, false),
+            "NAME      BITS  NOTE\n"
+            "int4         4\n"
+            "fp8_e4m3     8  x\n");
+}
+
+TEST(RenderTable, CountsCharactersNotBytes) {
+  const Table table{{{"A"}, {"B"}}, {{"\xc2\xb5m", "1"}, {"mm", "2"}}};
+  EXPECT_EQ(RenderTable(table, false), "A   B\n\xc2\xb5m  1\nmm  2\n");
+}
+
+TEST(RenderView, PutsFactsTableAndNoteInOrder) {
+  const View view{{{"plan", "p"}, {"loss", "0.5"}}, {{{"L"}}, {{"conv"}}}, "note"};
+  EXPECT_EQ(RenderView(view, false), "plan  p\nloss  0.5\n\nL\nconv\n\nnote\n");
+}
+
+TEST(RenderCsv, QuotesWhatNeedsIt) {
+  const View view{{}, {{{"A"}, {"B"}}, {{"a,b", "say \"x\""}, {"plain", ""}}}, ""};
+  EXPECT_EQ(RenderCsv(view), "A,B\n\"a,b\",\"say \"\"x\"\"\"\nplain,\n");
+}
+
+TEST(ToJson, PrintsDefaultsInLowerCamelCaseAndCountsAsNumbers) {
+  v1::Evaluation evaluation;
+  evaluation.set_images(10000);
+  evaluation.add_layers()->set_name("conv1");
+  const auto json = ToJson(evaluation, false);
+  ASSERT_TRUE(json.ok()) << json.status();
+  EXPECT_THAT(*json, HasSubstr("\"images\":10000"));
+  EXPECT_THAT(*json, HasSubstr("\"correct\":0"));
+  EXPECT_THAT(*json, HasSubstr("\"imagesPerSecond\":0"));
+  EXPECT_THAT(*json, HasSubstr("\"exact\":false"));
+  EXPECT_EQ(json->back(), '\n');
+}
+
+TEST(ToYaml, NestsMessagesAndLists) {
+  v1::Sweep sweep;
+  sweep.set_name("sweeps/a\"b");
+  sweep.set_state(v1::Sweep::RUNNING);
+  sweep.mutable_create_time()->set_seconds(0);
+  auto& grid = *sweep.mutable_spec()->mutable_space()->add_grids();
+  grid.add_weights("int4");
+  sweep.mutable_progress()->set_images(1.5);
+  sweep.mutable_progress()->mutable_elapsed()->set_seconds(2);
+  const std::string yaml = ToYaml(sweep);
+  EXPECT_THAT(yaml, HasSubstr("name: \"sweeps/a\\\"b\"\n"));
+  EXPECT_THAT(yaml, HasSubstr("state: \"RUNNING\"\n"));
+  EXPECT_THAT(yaml, HasSubstr("createTime: \"1970-01-01T00:00:00Z\"\n"));
+  EXPECT_THAT(yaml, HasSubstr("    grids:\n"
+                              "    - weights:\n"
+                              "      - \"int4\"\n"
+                              "      activations: []\n"));
+  EXPECT_THAT(yaml, HasSubstr("  images: 1.5\n"));
+  EXPECT_THAT(yaml, HasSubstr("  elapsed: \"2s\"\n"));
+}
+
+v1::FrontPoint Point(const std::string& trial, double accuracy, double energy_pj) {
+  v1::FrontPoint point;
+  point.set_trial(trial);
+  point.set_plan("weights=int8,activations=int8,accumulator=int32");
+  point.mutable_metrics()->set_accuracy(accuracy);
+  point.mutable_metrics()->set_energy_pj(energy_pj);
+  return point;
+}
+
+TEST(FrontTable, MergesReferencesByAccuracyAndMarksTheFront) {
+  v1::Front front;
+  *front.add_points() = Point("t1", 0.92, 2e6);
+  *front.add_points() = Point("t3", 0.80, 1e6);
+  *front.add_references() = Point("t2", 0.91, 9e6);
+  front.mutable_references(0)->set_reference("fp32");
+  *front.add_references() = Point("t1", 0.92, 2e6);
+
+  const Table table = FrontTable(front);
+
+  ASSERT_EQ(table.rows.size(), 3u);
+  EXPECT_EQ(table.rows[0].front(), "*");
+  EXPECT_EQ(table.rows[0][1], "int8 / int8 / int32");
+  EXPECT_EQ(table.rows[0][2], "92.00%");
+  EXPECT_EQ(table.rows[0][4], "2.000");
+  EXPECT_EQ(table.rows[1].front(), "");
+  EXPECT_EQ(table.rows[1].back(), "fp32");
+  EXPECT_EQ(table.rows[2][2], "80.00%");
+}
+
+}  // namespace
+}  // namespace bitscape::cli

@@ -1,0 +1,55 @@
+#include "client/cli/scatter.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace bitscape::cli {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Not;
+
+TEST(LogTicks, AreOneTwoFive) {
+  EXPECT_THAT(LogTicks(0.3, 12), ElementsAre(0.5, 1, 2, 5, 10));
+  EXPECT_THAT(LogTicks(3, 4), ElementsAre());
+}
+
+TEST(LinearTicks, AreRound) {
+  EXPECT_THAT(LinearTicks(89, 93, 8), ElementsAre(89, 89.5, 90, 90.5, 91, 91.5, 92, 92.5, 93));
+  EXPECT_THAT(LinearTicks(0, 100, 8), ElementsAre(0, 20, 40, 60, 80, 100));
+}
+
+TEST(EscapeHtml, LeavesNoMarkup) {
+  EXPECT_EQ(EscapeHtml("<a b=\"c\">'&"), "&lt;a b=&quot;c&quot;&gt;&#39;&amp;");
+}
+
+TEST(ScatterSvg, DrawsPointsTitlesAndTheLine) {
+  Scatter scatter;
+  scatter.points = {{1, 90, "plan <a>", "", true, false}, {4, 92, "plan b", "int8", false, true}};
+  scatter.front = {{4, 92}, {1, 90}};
+  scatter.x_title = "energy";
+  scatter.y_title = "accuracy";
+  const std::string svg = ScatterSvg(scatter);
+  EXPECT_THAT(svg, HasSubstr("<title>plan &lt;a&gt;</title>"));
+  EXPECT_THAT(svg, HasSubstr("class=\"dot on-front\""));
+  EXPECT_THAT(svg, HasSubstr("class=\"dot reference\""));
+  EXPECT_THAT(svg, HasSubstr(">int8</text>"));
+  EXPECT_THAT(svg, HasSubstr("class=\"line\""));
+}
+
+TEST(ScatterSvg, LeavesOutWhatIsBelowOrCannotBeDrawn) {
+  Scatter scatter;
+  scatter.points = {{1, 10, "low", ""}, {1, 91, "kept", ""}, {0, 95, "no logarithm", ""}};
+  scatter.y_from = 90;
+  const std::string svg = ScatterSvg(scatter);
+  EXPECT_THAT(svg, HasSubstr("kept"));
+  EXPECT_THAT(svg, Not(HasSubstr("<title>low")));
+  EXPECT_THAT(svg, Not(HasSubstr("no logarithm")));
+  EXPECT_THAT(svg, Not(HasSubstr("nan")));
+  scatter.y_from = 99;
+  EXPECT_EQ(ScatterSvg(scatter), "");
+}
+
+}  // namespace
+}  // namespace bitscape::cli
