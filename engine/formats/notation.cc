@@ -125,11 +125,26 @@ std::pair<const Modifier*, std::string_view> FindModifier(std::string_view token
   return {nullptr, {}};
 }
 
+// ASCII only, so that a cut never breaks a character and the caret stands where it should.
+std::string Printable(std::string_view text) {
+  std::string shown(text);
+  for (char& character : shown) {
+    if (character < 0x20 || character > 0x7e) character = '?';
+  }
+  return shown;
+}
+
 std::optional<double> ParseDecimal(std::string_view text) {
   double value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+// Floats whose range is float32's have no use for a scale.
+bool CanBeScaled(const NumberFormat& format) {
+  return std::holds_alternative<Minifloat>(format.element) &&
+         LargestFinite(format.element) < 0x1p127;
 }
 
 class Parser {
@@ -164,9 +179,14 @@ class Parser {
     const absl::StatusOr<bool> known = ReadFamily(family, draft_);
     if (!known.ok()) return Error(begin_, std::string(known.status().message()));
     if (*known) return absl::OkStatus();
-    const std::vector<std::string> names = CatalogNames();
-    return Error(begin_, fmt::format("unknown number format '{}'{}; known: {}", family,
-                                     DidYouMean(family, names), fmt::join(names, ", ")));
+    std::vector<std::string_view> known_names;
+    for (const CatalogRow& row : Catalog()) {
+      if (row.name != row.notation) known_names.push_back(row.name);
+    }
+    for (const CatalogRow& row : Families()) known_names.push_back(row.name);
+    return Error(begin_,
+                 fmt::format("unknown number format {}{}; known: {}", Quoted(family),
+                             Suggestion(family, CatalogNames()), fmt::join(known_names, ", ")));
   }
 
   bool Applies(const Modifier& modifier) const {
@@ -196,8 +216,8 @@ class Parser {
     const auto [modifier, value] = FindModifier(token);
     if (modifier == nullptr) {
       return Error(offset,
-                   fmt::format("unknown modifier '{}'{}; '{}' takes: {}", token,
-                               DidYouMean(token, allowed), Family(), fmt::join(allowed, ", ")));
+                   fmt::format("unknown modifier {}{}; '{}' takes: {}", Quoted(token),
+                               Suggestion(token, allowed), Family(), fmt::join(allowed, ", ")));
     }
     if (!Applies(*modifier)) {
       return Error(offset, fmt::format("'{}' has no meaning for {}'{}'; it takes: {}", token,
@@ -222,13 +242,15 @@ class Parser {
       const bool negative = value.starts_with('-');
       const std::optional<int> count = ParseCount(negative ? value.substr(1) : value, 999);
       if (!count.has_value()) {
-        return Error(offset, fmt::format("'{}': the bias is an integer such as bias=7", token));
+        return Error(offset,
+                     fmt::format("{}: the bias is an integer such as bias=7", Quoted(token)));
       }
       draft_.bias = negative ? -*count : *count;
     } else if (slot == kGranularity) {
       const std::optional<int> count = ParseCount(value, 1 << 20);
       if (!count.has_value() || *count == 0) {
-        return Error(offset, fmt::format("'{}': a block has 1 to {} elements", token, 1 << 20));
+        return Error(offset,
+                     fmt::format("{}: a block has 1 to {} elements", Quoted(token), 1 << 20));
       }
       quantizer_.block_size = *count;
     } else {
@@ -238,8 +260,9 @@ class Parser {
       const double largest = clip ? 3.4028234663852886e38 : 100;
       if (!number.has_value() || !(*number > 0 && *number <= largest)) {
         return Error(
-            offset, clip ? fmt::format("'{}': the bound is a positive number such as clip=6", token)
-                         : fmt::format("'{}': a percentile is above 0 and at most 100", token));
+            offset,
+            clip ? fmt::format("{}: the bound is a positive number such as clip=6", Quoted(token))
+                 : fmt::format("{}: a percentile is above 0 and at most 100", Quoted(token)));
       }
       quantizer_.range_value = *number;
     }
@@ -267,11 +290,9 @@ class Parser {
         offset = std::min(offset, offsets_[slot].value_or(end_));
       }
       return Error(
-          offset,
-          fmt::format("'{}' has no scale from the data, so no group shares one and no "
-                      "range is sought{}",
-                      format.name,
-                      draft_.kind == FamilyKind::kFloat ? " (':scaled' gives it one)" : ""));
+          offset, fmt::format("'{}' has no scale from the data, so no group shares one and no "
+                              "range is sought{}",
+                              format.name, CanBeScaled(format) ? " (':scaled' gives it one)" : ""));
     }
     const bool fixed_range =
         quantizer_.range == RangeMethod::kClip || quantizer_.range == RangeMethod::kPact;
@@ -306,12 +327,20 @@ class Parser {
 absl::Status SyntaxError(std::string_view text, size_t offset, std::string_view problem) {
   constexpr size_t kContext = 60;  // characters shown on each side
   const size_t begin = offset > kContext ? offset - kContext : 0;
-  std::string shown(text.substr(begin, 2 * kContext));
-  for (char& character : shown) {
-    if (static_cast<unsigned char>(character) < 0x20 || character == 0x7f) character = '?';
-  }
-  return absl::InvalidArgumentError(fmt::format("column {}: {}\n  {}\n  {:>{}}", offset + 1,
-                                                problem, shown, '^', offset - begin + 1));
+  return absl::InvalidArgumentError(
+      fmt::format("column {}: {}\n  {}\n  {:>{}}", offset + 1, problem,
+                  Printable(text.substr(begin, 2 * kContext)), '^', offset - begin + 1));
+}
+
+std::string Quoted(std::string_view token) {
+  constexpr size_t kShown = 48;
+  return fmt::format("'{}{}'", Printable(token.substr(0, kShown)),
+                     token.size() > kShown ? "..." : "");
+}
+
+std::string Suggestion(std::string_view token, const std::vector<std::string>& names) {
+  constexpr size_t kLongestName = 64;
+  return token.size() <= kLongestName ? DidYouMean(token, names) : "";
 }
 
 std::optional<int> ParseCount(std::string_view digits, int max) {

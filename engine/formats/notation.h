@@ -19,6 +19,12 @@ namespace bitscape::formats {
 // kInvalidArgument: "column C: PROBLEM", the text around `offset`, and a caret under it.
 absl::Status SyntaxError(std::string_view text, size_t offset, std::string_view problem);
 
+// `token` in quotes for a message: shortened, control characters replaced.
+std::string Quoted(std::string_view token);
+
+// "; did you mean 'X'?" for a token of sensible length.
+std::string Suggestion(std::string_view token, const std::vector<std::string>& names);
+
 // An unsigned decimal number without sign or leading zeros, at most `max`.
 std::optional<int> ParseCount(std::string_view digits, int max);
 

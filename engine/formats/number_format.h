@@ -20,17 +20,17 @@ enum class SpecialValues {
   kFnuz,    // the code of -0 is the only NaN, no infinities, no -0
 };
 
-// Codes whose value is beyond float32 (top exponent of a plain e8mY) are unused: LargestFinite is
-// the largest value that float32 holds, and Decode gives an infinity for them.
-// (-1)^s * 2^(E-bias) * (1 + M/2^mantissa_bits); E = 0 is subnormal: (-1)^s * 2^(1-bias) *
-// M/2^mantissa_bits.
+// (-1)^s * 2^(E-bias) * (1 + M/2^mantissa_bits); E = 0 is subnormal:
+// (-1)^s * 2^(1-bias) * M/2^mantissa_bits.
+// Codes beyond float32 (top exponent of a plain e8mY) are unused: LargestFinite is the largest
+// value that float32 holds, and Decode gives an infinity for them.
 struct Minifloat {
   int exponent_bits = 0;  // 1..8
   int mantissa_bits = 0;  // 0..23, the hidden bit not counted
   int bias = 0;
   SpecialValues specials = SpecialValues::kFinite;
-  bool subnormals =
-      true;  // false (`ftz`): results that would be subnormal become zero of their sign
+  // False (`ftz`): results that would be subnormal become zero of their sign.
+  bool subnormals = true;
   bool operator==(const Minifloat&) const = default;
 };
 
@@ -38,8 +38,8 @@ struct Minifloat {
 struct Integer {
   int bits = 0;  // 1..16; accumulators up to 32
   bool is_signed = true;
-  bool full_range =
-      false;  // signed only: -2^(bits-1) is a code, too. False: symmetric, +-(2^(bits-1)-1)
+  // Signed only: -2^(bits-1) is a code, too. False: symmetric, +-(2^(bits-1)-1).
+  bool full_range = false;
   bool operator==(const Integer&) const = default;
 };
 

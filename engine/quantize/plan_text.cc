@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "engine/core/status.h"
-#include "engine/core/suggest.h"
 #include "engine/formats/notation.h"
 #include "engine/quantize/plan_parsing.h"
 #include "engine/quantize/precision_plan.h"
@@ -83,13 +82,14 @@ class PlanParser {
       const size_t comma = std::min(text_.find(',', begin), end);
       const size_t equals = text_.find('=', begin);
       if (equals >= comma) {
-        return Error(begin, fmt::format("'{}' is no key=value; keys: {}",
-                                        text_.substr(begin, comma - begin), fmt::join(keys, ", ")));
+        return Error(begin, fmt::format("{} is no key=value; keys: {}",
+                                        formats::Quoted(text_.substr(begin, comma - begin)),
+                                        fmt::join(keys, ", ")));
       }
       const std::string key(text_.substr(begin, equals - begin));
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-        return Error(begin, fmt::format("unknown key '{}'{}; keys: {}", key, DidYouMean(key, keys),
-                                        fmt::join(keys, ", ")));
+        return Error(begin, fmt::format("unknown key {}{}; keys: {}", formats::Quoted(key),
+                                        formats::Suggestion(key, keys), fmt::join(keys, ", ")));
       }
       if (std::find(seen.begin(), seen.end(), key) != seen.end()) {
         return Error(begin, fmt::format("'{}' is given twice", key));
@@ -121,7 +121,8 @@ class PlanParser {
     } else {
       const std::string_view fold = text_.substr(begin, end - begin);
       if (fold != "always" && fold != "never") {
-        return Error(begin, fmt::format("fold is 'always' or 'never', not '{}'", fold));
+        return Error(begin,
+                     fmt::format("fold is 'always' or 'never', not {}", formats::Quoted(fold)));
       }
       plan_.fold = fold == "always" ? BatchNormFold::kAlways : BatchNormFold::kNever;
     }

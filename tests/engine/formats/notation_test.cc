@@ -102,7 +102,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"dfx1", 1, {"dfxN has 2 to 16 bits"}},
         BadCase{"fixed8.9", 1, {"0 to N of them fractional"}},
         BadCase{"fixed17.2", 1, {"2 to 16 bits"}},
-        BadCase{"fixed8", 1, {"unknown number format", "fixed8.4"}},
+        BadCase{"fixed8", 1, {"unknown number format", "fixedN.F"}},
         BadCase{"e9m3", 1, {"1 to 8 exponent bits"}}, BadCase{"e0m3", 1, {"1 to 8 exponent bits"}},
         BadCase{"e4m24", 1, {"0 to 23 mantissa bits"}},
         BadCase{"e4m0:ieee", 1, {"a NaN needs a mantissa bit"}},
@@ -140,6 +140,15 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"fp8_e4m3:dynamic", 10, {"no scale from the data"}},
         BadCase{"fp16:wrap", 6, {"'wrap' is for integers"}},
         BadCase{"int8:wrap", 6, {"symmetric range lacks", "int8:full:wrap"}}));
+
+TEST(NotationMessages, LongAndUnprintableTextsAreShortened) {
+  const std::string message(ParseQuantizer(std::string(100000, 'x')).status().message());
+  EXPECT_LT(message.size(), 500U);
+  EXPECT_THAT(message, HasSubstr("xxx...'"));
+  EXPECT_THAT(std::string(ParseQuantizer("int8:\n\x1b").status().message()), HasSubstr("'\?\?'"));
+  EXPECT_THAT(std::string(ParseQuantizer("bf16:channel").status().message()),
+              testing::Not(HasSubstr("scaled")));
+}
 
 RC_GTEST_PROP(NotationProperty, ParsesWhatItPrints, ()) {
   const auto pick = [](std::vector<std::string> choices) {
