@@ -68,9 +68,21 @@ class TreeBuilder : public YAML::EventHandler {
     if (open_.empty()) {
       tree_.root = index;
     } else {
-      tree_.nodes[static_cast<size_t>(open_.back())].children.push_back(index);
+      const std::vector<int>& siblings = AddChild(open_.back(), index);
+      const YamlNode& parent = tree_.nodes[static_cast<size_t>(open_.back())];
+      if (kind == YamlNode::Kind::kNull && parent.kind == YamlNode::Kind::kMap &&
+          siblings.size() % 2 == 0) {
+        // The parser is past a value that is left out; people look for it at its key.
+        tree_.nodes[static_cast<size_t>(index)].position =
+            tree_.nodes[static_cast<size_t>(siblings[siblings.size() - 2])].position;
+      }
     }
     return index;
+  }
+  const std::vector<int>& AddChild(int parent, int index) {
+    std::vector<int>& children = tree_.nodes[static_cast<size_t>(parent)].children;
+    children.push_back(index);
+    return children;
   }
   void Open(int index) {
     open_.push_back(index);
