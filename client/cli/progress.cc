@@ -82,10 +82,20 @@ void Progress::Erase() {
   drawn_lines_ = 0;
 }
 
+void Progress::PrintPlainly() {
+  fmt::print(stderr, "{}\n", PlainLine(state_));
+  constexpr auto kInterval = std::chrono::seconds(15);
+  const auto now = steady_clock::now();
+  if (below_ == shown_below_ || (last_below_ && now - *last_below_ < kInterval)) return;
+  last_below_ = now;
+  shown_below_ = below_;
+  for (const std::string& line : below_) fmt::print(stderr, "{}\n", line);
+}
+
 void Progress::Draw() {
   pending_ = false;
   if (!terminal_) {
-    fmt::print(stderr, "{}\n", PlainLine(state_));
+    PrintPlainly();
     return;
   }
   Erase();

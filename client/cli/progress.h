@@ -31,21 +31,22 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  // `below`: lines under the bar, on terminals alone.
+  // `below`: lines under the bar; without a terminal they are shown now and then, if they changed.
   void Update(const ProgressState& state, const std::vector<std::string>& below = {});
   // The last state is shown even if it came soon after the one before.
   void Finish();
 
  private:
   void Draw();
+  void PrintPlainly();
   void Erase();
 
   const bool quiet_, terminal_;
   ProgressState state_;
-  std::vector<std::string> below_;
+  std::vector<std::string> below_, shown_below_;
   bool pending_ = false;  // an update has not been shown yet
   int drawn_lines_ = 0;
-  std::optional<std::chrono::steady_clock::time_point> last_;
+  std::optional<std::chrono::steady_clock::time_point> last_, last_below_;
 };
 
 }  // namespace bitscape::cli
