@@ -4,9 +4,8 @@
 
 #include <absl/status/statusor.h>
 
-#include <map>
+#include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,12 +18,26 @@
 
 namespace bitscape::server {
 
+// Where networks, datasets and evaluators come from, apart from the store. Tests give their own.
+struct LibrarySources {
+  std::function<std::vector<std::string>()> network_names;
+  std::function<absl::StatusOr<network::Network>(std::string_view)> load_network;
+  std::function<std::vector<std::string>()> dataset_names;
+  std::function<absl::StatusOr<data::Dataset>(std::string_view)> load_dataset;
+  std::function<absl::StatusOr<std::unique_ptr<emulate::Evaluator>>(
+      const network::Network&, const data::Dataset&, const emulate::EvaluateOptions&)>
+      create_evaluator;
+};
+LibrarySources BuiltinSources();  // the zoo, the built-in datasets, the oneDNN evaluator
+
 // Thread-safe. Loaded things are kept and shared (several users at once hold them: shared_ptr).
 class Library {
  public:
-  explicit Library(Store& store);
+  // The store must outlive the library.
+  explicit Library(Store& store, LibrarySources sources = BuiltinSources());
   ~Library();
 
+  // Sorted.
   std::vector<std::string> NetworkNames();
   std::vector<std::string> DatasetNames();
   std::vector<std::string> AcceleratorNames();
@@ -42,8 +55,9 @@ class Library {
                                                                    int64_t calibration_images,
                                                                    uint64_t seed);
 
-  // Check, then keep. Errors: what the importer says; kAlreadyExists if the name stands for other
-  // content.
+  // Check, then keep. Errors: what the importer says; kInvalidArgument for a name that is not 1 to
+  // 63 of [a-z0-9_-] starting with a letter; kAlreadyExists if the name stands for other content
+  // (the same content again is fine).
   absl::StatusOr<std::shared_ptr<const network::Network>> ImportNetwork(
       std::string_view name, std::string_view file, std::string onnx, network::InputScaling scaling,
       bool validate_only);
@@ -57,6 +71,10 @@ class Library {
 
  private:
   struct State;
+  // Requires the state's mutex.
+  absl::Status KeepNew(StoredResource::Kind kind, std::string_view name, std::string digest,
+                       std::string metadata, std::vector<std::string> blobs);
+
   std::unique_ptr<State> state_;
 };
 

@@ -23,6 +23,8 @@ class SchedulerListener {
   virtual void OnTrialEnded(TrialState outcome, double seconds) = 0;
   virtual void OnImagesEvaluated(int64_t images) = 0;
   virtual void OnEvaluationReused() = 0;
+  // Work on `sweep` was interrupted and will be tried again (the store can't write).
+  virtual void OnInterrupted(std::string_view /*sweep*/, const absl::Status& /*why*/) {}
 };
 
 struct FrontResult {
@@ -34,7 +36,8 @@ struct FrontResult {
   int64_t trials = 0, dominated = 0;
 };
 
-// Over the SUCCEEDED trials of `sweeps`. Errors: kNotFound, kInvalidArgument (unknown objective
+// Over the SUCCEEDED trials of `sweeps`; no objectives: the first sweep's own. A trial with a value
+// that is not finite counts as dominated. Errors: kNotFound, kInvalidArgument (unknown objective
 // with the nearest name, fewer than 2 or more than 6, length of the reference point).
 absl::StatusOr<FrontResult> QueryFront(Store& store, const std::vector<std::string>& sweeps,
                                        std::vector<std::string> objectives,
@@ -55,8 +58,8 @@ struct SweepProgress {
 // Thread-safe.
 class Scheduler {
  public:
-  virtual ~Scheduler() =
-      default;  // stops at the next batch; unfinished sweeps resume at the next start
+  // Stops at the next batch of images; unfinished sweeps resume at the next start.
+  virtual ~Scheduler() = default;
 
   // Stores the sweep with all its trials (costs priced, infeasible ones ended), then queues it.
   // Acknowledged = committed. `request_id` may be empty. Errors: kAlreadyExists for an id in use.
