@@ -1,7 +1,8 @@
 #include <fmt/format.h>
-#include <stdlib.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <exception>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -89,12 +90,13 @@ absl::StatusOr<data::Dataset> LoadFromBytes(std::string_view name,
 }
 
 std::string NetworkMetadata(std::string_view file, const network::InputScaling& scaling) {
-  return nlohmann::json {
-    {"file", std::string(file)}, {"mean", scaling.mean}, { "std", scaling.std }
-  }
-  std::filesystem::path AcceleratorFolder(const std::filesystem::path& data) {
-    return data / "accelerators";
-  }
+  return nlohmann::json{{"file", std::string(file)}, {"mean", scaling.mean}, {"std", scaling.std}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::filesystem::path AcceleratorFolder(const std::filesystem::path& data) {
+  return data / "accelerators";
+}
 
 }  // namespace
 
@@ -133,9 +135,6 @@ absl::StatusOr<cost_models::Accelerator> ReadAcceleratorNamed(std::string_view n
   BITSCAPE_ASSIGN_OR_RETURN(const v1::AcceleratorSpec spec, ReadAcceleratorFile(file));
   return ToAccelerator(spec);
 }
-
-.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}  // namespace
 
 absl::StatusOr<network::Network> ReadStoredNetwork(const StoredResource& resource) {
   try {
