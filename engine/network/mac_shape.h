@@ -30,7 +30,7 @@ struct MacShape {
 // One for each MAC layer, in topological order (the order of ResolvedPlan::layers).
 std::vector<MacShape> MacShapes(const Network& network);
 
-// Elements that operations between MAC layers touch, for vector work and traffic.
-int64_t ParameterCount(const Network& network);  // weights and biases, batch norm as two a channel
+// Trained numbers: weights and biases of the MAC layers, two a channel for a batch norm.
+int64_t ParameterCount(const Network& network);
 
 }  // namespace bitscape::network

@@ -138,6 +138,7 @@ absl::StatusOr<int> OnnxNode::Activation(int i) const {
     return absl::UnimplementedError(
         fmt::format("input {} is a constant; export the model with constants folded", i));
   }
+  if (!Has(i)) return absl::InvalidArgumentError(fmt::format("input {} is missing", i));
   return inputs_[static_cast<size_t>(i)].node;
 }
 

@@ -81,7 +81,8 @@ class OnnxNode {
   bool Has(int i) const;
   bool IsConstant(int i) const;
 
-  // The node that makes input i. Errors: kUnimplemented for a constant.
+  // The node that makes input i. Errors: kUnimplemented for a constant, kInvalidArgument where
+  // absent.
   absl::StatusOr<int> Activation(int i) const;
   // The same, but a float constant becomes a Constant node.
   absl::StatusOr<int> Operand(int i);

@@ -76,6 +76,23 @@ TEST(OnnxOperators, AreSorted) {
   }
 }
 
+// Every operator, with no input, with an empty one, and with far too many.
+TEST(OnnxOperators, SurviveAnyNumberOfInputs) {
+  for (const OnnxOperator& op : OnnxOperators()) {
+    for (const int opset : {7, 11, 13, 17}) {
+      for (const std::vector<std::string>& inputs :
+           {std::vector<std::string>{}, {""}, {"", "x"}, std::vector<std::string>(20, "x")}) {
+        OnnxBuilder b(opset);
+        b.Input("x", {1, 4, 4});
+        b.Output(b.Node("Relu", {b.Node(std::string(op.type), inputs, {}, "node")}));
+        const auto network = Import(b);
+        ASSERT_FALSE(network.ok()) << op.type << " with " << inputs.size() << " inputs";
+        EXPECT_THAT(std::string(network.status().message()), HasSubstr("node 'node'")) << op.type;
+      }
+    }
+  }
+}
+
 TEST(OnnxConv, ReadsAllAttributes) {
   const auto network = ImportNode("Conv", {4, 9, 10},
                                   {{"group", int64_t{2}},
