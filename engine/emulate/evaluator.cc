@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <atomic>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -11,6 +10,8 @@
 
 #include "engine/core/status.h"
 #include "engine/core/thread_pool.h"
+#include "engine/emulate/batch_runner.h"
+#include "engine/emulate/calibration.h"
 #include "engine/emulate/plan_compiler.h"
 #include "engine/emulate/plan_support.h"
 #include "engine/emulate/program.h"
@@ -35,14 +36,6 @@ struct Compiled {
   std::vector<std::vector<LayerPath>> layers;
 };
 
-ResolvedPlan UnquantizedPlan(size_t layers) {
-  ResolvedPlan plan;
-  plan.layers.assign(
-      layers,
-      {.weights = formats::Float32(), .activations = formats::Float32(), .accumulator = {}});
-  return plan;
-}
-
 class OneDnnEvaluator : public Evaluator {
  public:
   OneDnnEvaluator(const network::Network& network, const data::Dataset& dataset,
@@ -50,12 +43,8 @@ class OneDnnEvaluator : public Evaluator {
       : network_(network),
         dataset_(dataset),
         options_(options),
-        pixels_(network.input_scaling, dataset.test.channels),
-        pool_(options.threads > 0 ? options.threads : AvailableProcessors()) {
-    for (int worker = 0; worker < pool_.size(); ++worker) {
-      workspaces_.push_back(std::make_unique<Workspace>(*shared_.engine));
-    }
-  }
+        runner_(*shared_.engine, PixelScaler(network.input_scaling, dataset.test.channels),
+                options.threads > 0 ? options.threads : AvailableProcessors()) {}
 
   absl::StatusOr<std::vector<PlanResult>> Evaluate(std::span<const ResolvedPlan> plans,
                                                    data::Split split, data::ImageRange range,
@@ -69,16 +58,10 @@ class OneDnnEvaluator : public Evaluator {
 
  private:
   class Run;
-  // Sees the outputs of one batch, whose first `count` images are real.
-  using BatchVisitor =
-      std::function<void(int64_t batch, int64_t count, const Workspace& workspace)>;
-
   absl::StatusOr<const NamedGraph*> GraphFor(BatchNormFold fold, bool fuse);
-  absl::Status Calibrate();
+  absl::Status CalibrateOnce();
   absl::StatusOr<std::shared_ptr<const Compiled>> Compile(std::span<const ResolvedPlan> plans);
   absl::StatusOr<Compiled> CompileAnew(std::span<const ResolvedPlan> plans);
-  absl::Status RunBatches(const Program& program, const data::ImageSet& images,
-                          data::ImageRange range, std::stop_token stop, const BatchVisitor& visit);
   Shape BatchShape() const {
     Shape shape = network_.nodes[0].shape;
     shape[0] = kBatchSize;
@@ -88,15 +71,13 @@ class OneDnnEvaluator : public Evaluator {
   const network::Network& network_;
   const data::Dataset& dataset_;
   const EvaluateOptions options_;
-  const PixelScaler pixels_;
   std::mutex mutex_;  // guards all below
   SharedState shared_;
   std::map<std::pair<BatchNormFold, bool>, NamedGraph> graphs_;
   bool calibrated_ = false;
   std::shared_ptr<const Compiled>
       last_compiled_;  // slices of one sweep ask for the same plans again and again
-  std::vector<std::unique_ptr<Workspace>> workspaces_;
-  ThreadPool pool_;
+  BatchRunner runner_;
 };
 
 absl::StatusOr<const NamedGraph*> OneDnnEvaluator::GraphFor(BatchNormFold fold, bool fuse) {
@@ -112,96 +93,14 @@ absl::StatusOr<const NamedGraph*> OneDnnEvaluator::GraphFor(BatchNormFold fold, 
   return &found->second;
 }
 
-absl::Status OneDnnEvaluator::RunBatches(const Program& program, const data::ImageSet& images,
-                                         data::ImageRange range, std::stop_token stop,
-                                         const BatchVisitor& visit) {
-  const int64_t batches = (range.size() + kBatchSize - 1) / kBatchSize;
-  std::vector<absl::Status> failures(static_cast<size_t>(pool_.size()));
-  std::atomic<bool> failed = false;
-  for (const std::unique_ptr<Workspace>& workspace : workspaces_) {
-    workspace->Fit(program);
+absl::Status OneDnnEvaluator::CalibrateOnce() {
+  if (!calibrated_) {
+    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(BatchNormFold::kAlways, true));
+    BITSCAPE_ASSIGN_OR_RETURN(
+        shared_.ranges,
+        Calibrate(shared_, *graph, runner_, dataset_.calibration, options_.calibration_images));
+    calibrated_ = true;
   }
-  pool_.ParallelFor(batches, [&](int64_t batch, int worker) {
-    if (failed || stop.stop_requested()) {
-      return;
-    }
-    const SingleThreaded single;
-    Workspace& workspace = *workspaces_[static_cast<size_t>(worker)];
-    const int64_t first = range.begin + batch * kBatchSize;
-    const int64_t count = std::min(kBatchSize, range.end - first);
-    float* input = workspace.input(program);
-    for (int64_t i = 0; i < kBatchSize; ++i) {
-      // The tail is padded with its last image, so that it adds nothing to ranges.
-      pixels_.Load(images, first + std::min(i, count - 1), input + i * images.image_elements());
-    }
-    const absl::Status status = workspace.Run(program);
-    if (!status.ok()) {
-      failures[static_cast<size_t>(worker)] = status;
-      failed = true;
-      return;
-    }
-    visit(batch, count, workspace);
-  });
-  for (const absl::Status& status : failures) {
-    BITSCAPE_RETURN_IF_ERROR(status);
-  }
-  return stop.stop_requested() ? absl::CancelledError("evaluation cancelled") : absl::OkStatus();
-}
-
-absl::Status OneDnnEvaluator::Calibrate() {
-  if (calibrated_) {
-    return absl::OkStatus();
-  }
-  const SingleThreaded single;
-  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(BatchNormFold::kAlways, true));
-  PlanCompiler compiler(shared_, BatchShape());
-  const std::vector<int> layers = network::MacLayers(graph->graph.network);
-  BITSCAPE_ASSIGN_OR_RETURN(const PlanCompiler::CompiledPlan plan,
-                            compiler.Add(*graph, UnquantizedPlan(layers.size())));
-  struct Operand {
-    size_t layer, input;
-    int64_t elements;  // of one image
-  };
-  std::vector<Operand> operands;
-  std::vector<int> outputs;
-  CalibrationRanges ranges;
-  for (size_t layer = 0; layer < layers.size(); ++layer) {
-    const network::Node& node = graph->graph.network.nodes[static_cast<size_t>(layers[layer])];
-    ranges.emplace_back(node.inputs.size());
-    for (size_t input = 0; input < node.inputs.size(); ++input) {
-      const int value = plan.node_values[static_cast<size_t>(node.inputs[input])];
-      if (value < 0) {
-        continue;  // the output does not depend on the layer
-      }
-      if (compiler.builder().value(value).constant != nullptr) {
-        ranges[layer][input].Observe(*compiler.builder().value(value).constant);
-        continue;
-      }
-      const Shape shape = DimensionsOf(*compiler.builder().value(value).layout);
-      BITSCAPE_ASSIGN_OR_RETURN(const int plain,
-                                compiler.builder().Convert(value, PlainLayout(shape)));
-      operands.push_back({layer, input, network::ElementCount(shape) / kBatchSize});
-      outputs.push_back(plain);
-    }
-  }
-  const Program program = std::move(compiler.builder()).Finish(outputs);
-  const data::ImageSet& images = dataset_.calibration;
-  const data::ImageRange range{0, std::min(options_.calibration_images, images.size())};
-  std::mutex merging;
-  if (range.size() > 0) {
-    BITSCAPE_RETURN_IF_ERROR(RunBatches(
-        program, images, range, {}, [&](int64_t, int64_t count, const Workspace& workspace) {
-          for (size_t i = 0; i < operands.size(); ++i) {
-            quantize::RangeStatistics seen;
-            const float* data = workspace.output(program, outputs[i]);
-            seen.Observe({data, static_cast<size_t>(count * operands[i].elements)});
-            const std::lock_guard lock(merging);
-            ranges[operands[i].layer][operands[i].input].Merge(seen);
-          }
-        }));
-  }
-  shared_.ranges = std::move(ranges);
-  calibrated_ = true;
   return absl::OkStatus();
 }
 
@@ -213,7 +112,7 @@ absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
     key += plan.ToString() + '\n';
   }
   if (last_compiled_ == nullptr || last_compiled_->key != key) {
-    BITSCAPE_RETURN_IF_ERROR(Calibrate());
+    BITSCAPE_RETURN_IF_ERROR(CalibrateOnce());
     BITSCAPE_ASSIGN_OR_RETURN(Compiled compiled, CompileAnew(plans));
     compiled.key = std::move(key);
     last_compiled_ = std::make_shared<const Compiled>(std::move(compiled));
@@ -287,10 +186,10 @@ class OneDnnEvaluator::Run {
       const data::ImageRange slice{begin, std::min(begin + group, range_.end)};
       const int64_t first_batch = (begin - range_.begin) / kBatchSize;
       BITSCAPE_RETURN_IF_ERROR(
-          evaluator_.RunBatches(program_, images_, slice, stop,
-                                [&](int64_t batch, int64_t count, const Workspace& workspace) {
-                                  Score(first_batch + batch, count, workspace);
-                                }));
+          evaluator_.runner_.Run(program_, images_, slice, stop,
+                                 [&](int64_t batch, int64_t count, const Workspace& workspace) {
+                                   Score(first_batch + batch, count, workspace);
+                                 }));
       for (size_t plan = 0; plan < results_.size(); ++plan) {
         results_[plan].images += retired_[plan] ? 0 : slice.size();
       }

@@ -3,35 +3,13 @@
 
 #include <absl/status/statusor.h>
 
-#include <map>
-#include <memory>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "engine/emulate/evaluator.h"
-#include "engine/emulate/graph.h"
-#include "engine/emulate/kernels.h"
-#include "engine/emulate/plan_support.h"
+#include "engine/emulate/mac_layer.h"
 #include "engine/emulate/program.h"
-#include "engine/emulate/rounded_weights.h"
 
 namespace bitscape::emulate {
-
-// What plans of one network share; outlives compilers and programs.
-struct SharedState {
-  std::shared_ptr<Engine> engine = MakeEngine();  // oneDNN counts its owners
-  PackCache packs;
-  RoundedWeightsCache weights;
-  CalibrationRanges ranges;
-  std::map<std::pair<std::string, ElementKind>, bool> fast_macs;  // by graph and layer: HasFastMac
-};
-
-// A graph under the name that keys use for it.
-struct NamedGraph {
-  std::string name;
-  Graph graph;
-};
 
 class PlanCompiler {
  public:

@@ -224,8 +224,8 @@ class ReferenceEvaluator : public Evaluator {
       if (stop.stop_requested()) {
         return absl::CancelledError("evaluation cancelled");
       }
-      const std::vector<float> logits =
-          ImageRun(prepared).Run(ImageOf(images, image))[static_cast<size_t>(prepared.network.output)];
+      const std::vector<float> logits = ImageRun(prepared).Run(
+          ImageOf(images, image))[static_cast<size_t>(prepared.network.output)];
       const int32_t label = images.labels[static_cast<size_t>(image)];
       result.correct.push_back(LargestLogit(logits) == label ? 1 : 0);
       result.loss_sum += CrossEntropy(logits, label);

@@ -72,8 +72,8 @@ TEST_P(GeneratedModel, MatchesPlainLoopsInFloat32) {
   }
 }
 
-// Scales of these formats do not come from calibration, so that both evaluators have the same ones;
-// rounding at a boundary may still go either way, a step of the format that later layers spread.
+// Sums in another order can move a value over a rounding boundary: rare, but a whole step of the
+// format, which later layers spread. So the mean difference is bounded, not each one.
 TEST_P(GeneratedModel, StaysNearPlainLoopsInEveryPath) {
   const Bench bench(GetParam().bytes(), Data());
   for (const std::string plan :
@@ -85,12 +85,13 @@ TEST_P(GeneratedModel, StaysNearPlainLoopsInEveryPath) {
         "weights=fp32,activations=fp32,vector=bf16"}) {
     const PlanResult fast = bench.Run(*bench.fast, plan, 40);
     const PlanResult reference = bench.Run(*bench.reference, plan, 40);
-    double mean = 0;
+    double difference = 0;
+    double size = 0;
     for (size_t i = 0; i < fast.logits.size(); ++i) {
-      mean += std::fabs(static_cast<double>(fast.logits[i] - reference.logits[i])) /
-              static_cast<double>(fast.logits.size());
+      difference += std::fabs(static_cast<double>(fast.logits[i] - reference.logits[i]));
+      size += std::fabs(static_cast<double>(reference.logits[i]));
     }
-    EXPECT_LT(mean, 0.02) << plan;
+    EXPECT_LT(difference, 1e-3 * size) << plan;
   }
 }
 

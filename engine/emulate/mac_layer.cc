@@ -1,0 +1,176 @@
+#include "engine/emulate/mac_layer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <variant>
+
+#include "engine/core/status.h"
+#include "engine/emulate/plain_ops.h"
+
+namespace bitscape::emulate {
+namespace {
+
+using network::Node;
+
+// Gathers one layer's facts.
+class Planner {
+ public:
+  Planner(SharedState& shared, const NamedGraph& graph, int64_t images, const Operation& operation)
+      : shared_(shared),
+        graph_(graph),
+        images_(images),
+        operation_(operation),
+        node_(At(operation.node)) {}
+
+  absl::StatusOr<MacLayer> Plan(const quantize::LayerPrecision& precision) {
+    const network::Tensor* weights = WeightsOf(node_);
+    layer_.operation = &operation_;
+    layer_.node = &node_;
+    layer_.activations_quantizer = precision.activations;
+    layer_.weights_quantizer = weights == nullptr ? precision.activations : precision.weights;
+    const size_t mac = static_cast<size_t>(operation_.mac);
+    for (size_t operand = 0; operand < operation_.inputs.size(); ++operand) {
+      formats::Scaling scaling;
+      if (!formats::IsFloat32(precision.activations.format)) {
+        BITSCAPE_ASSIGN_OR_RETURN(
+            scaling,
+            quantize::ActivationScaling(precision.activations, shared_.ranges[mac][operand]));
+      }
+      layer_.scalings.push_back(scaling);
+    }
+    if (weights != nullptr) {
+      BITSCAPE_ASSIGN_OR_RETURN(
+          layer_.weights, shared_.weights.Get(LayerName(), *weights, layer_.weights_quantizer));
+    }
+    FindScales();
+    layer_.decision = ChoosePath(Facts(precision.accumulator.kind));
+    layer_.operands = Operands();
+    const bool all_one = std::all_of(layer_.scales.begin(), layer_.scales.end(),
+                                     [](float scale) { return scale == 1; });
+    if (layer_.UsesValues() || all_one) {
+      layer_.scales.clear();
+    }
+    return std::move(layer_);
+  }
+
+ private:
+  const Node& At(int node) const { return graph_.graph.network.nodes[static_cast<size_t>(node)]; }
+  std::string LayerName() const { return graph_.name + '|' + node_.name; }
+  const Shape& SrcShape() const { return At(node_.inputs[0]).shape; }
+
+  void FindScales() {
+    if (layer_.weights == nullptr) {
+      layer_.scales = {layer_.scalings[0].scale * layer_.scalings[1].scale};
+      return;
+    }
+    for (const float scale : layer_.weights->scales) {
+      layer_.scales.push_back(scale * layer_.scalings[0].scale);
+    }
+  }
+
+  bool ScalesFit() const {
+    const std::span<const float> bias = layer_.bias();
+    for (size_t i = 0; i < bias.size(); ++i) {
+      if (!std::isfinite(bias[i] / layer_.scales[layer_.scales.size() == 1 ? 0 : i])) {
+        return false;
+      }
+    }
+    return std::all_of(layer_.scales.begin(), layer_.scales.end(),
+                       [](float scale) { return std::isnormal(scale); });
+  }
+
+  bool IsFast(ElementKind kind) {
+    const auto key = std::make_pair(LayerName(), kind);
+    const auto known = shared_.fast_macs.find(key);
+    if (known != shared_.fast_macs.end()) {
+      return known->second;
+    }
+    return shared_.fast_macs[key] = HasFastMac(*shared_.engine, node_, SrcShape(), images_, kind);
+  }
+
+  // Unsigned 8-bit operands run fastest; a signed quantizer gives no negative code to a value
+  // without sign.
+  ElementKind IntegerKind() {
+    const auto* integer =
+        std::get_if<formats::Integer>(&layer_.activations_quantizer.format.element);
+    if (integer == nullptr || !integer->is_signed) {
+      return ElementKind::kUint8;
+    }
+    const bool nonnegative = graph_.graph.nonnegative[static_cast<size_t>(operation_.inputs[0])];
+    const bool drops_sign = integer->bits > 1 && nonnegative && IsFast(ElementKind::kUint8);
+    return drops_sign ? ElementKind::kUint8 : ElementKind::kInt8;
+  }
+
+  ElementKind Operands() {
+    switch (layer_.decision.arithmetic) {
+      case Arithmetic::kInt8Codes:
+        return IntegerKind();
+      case Arithmetic::kBfloat16:
+        return ElementKind::kBfloat16;
+      case Arithmetic::kFloat32Codes:
+      case Arithmetic::kInt64Codes:
+      case Arithmetic::kFloat32Values:
+        break;
+    }
+    return ElementKind::kFloat32;
+  }
+
+  LayerFacts Facts(quantize::Accumulator::Kind accumulator) {
+    LayerFacts facts;
+    facts.weights = layer_.weights_quantizer;
+    facts.activations = layer_.activations_quantizer;
+    facts.accumulator = accumulator;
+    facts.reduction_length = ReductionLength(node_, SrcShape());
+    facts.integer_scales_fit = ScalesFit();
+    const formats::NumberFormat& format = facts.weights.format;
+    if (layer_.weights == nullptr) {
+      const double largest =
+          formats::LargestFinite(format.element) - formats::SmallestFinite(format.element);
+      facts.weight_units =
+          static_cast<double>(facts.reduction_length) * largest / UnitInLastPlace(format.element);
+      return facts;
+    }
+    facts.weight_units = layer_.weights->units;
+    facts.smallest_weight = layer_.weights->smallest;
+    facts.largest_weight = layer_.weights->largest;
+    const bool integers =
+        formats::IsIntegerLike(format) && formats::IsIntegerLike(facts.activations.format);
+    facts.has_int8_kernel = integers && IsFast(IntegerKind());
+    facts.has_bfloat16_kernel = IsFast(ElementKind::kBfloat16);
+    return facts;
+  }
+
+  SharedState& shared_;
+  const NamedGraph& graph_;
+  const int64_t images_;
+  const Operation& operation_;
+  const Node& node_;
+  MacLayer layer_;
+};
+
+}  // namespace
+
+std::string MacLayer::Key() const {
+  std::string key =
+      fmt::format("{}|{}|{}|", weights_quantizer.ToString(), activations_quantizer.ToString(),
+                  static_cast<int>(decision.arithmetic));
+  for (const formats::Scaling& scaling : scalings) {
+    key += fmt::format("{:a}/{},", scaling.scale, scaling.zero_point);
+  }
+  return key;
+}
+
+std::span<const float> MacLayer::bias() const {
+  const network::Tensor* tensor = BiasOf(*node);
+  return tensor == nullptr ? std::span<const float>() : std::span<const float>(tensor->values);
+}
+
+absl::StatusOr<MacLayer> PlanMacLayer(SharedState& shared, const NamedGraph& graph, int64_t images,
+                                      const Operation& operation,
+                                      const quantize::LayerPrecision& precision) {
+  return Planner(shared, graph, images, operation).Plan(precision);
+}
+
+}  // namespace bitscape::emulate

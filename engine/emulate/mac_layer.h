@@ -1,0 +1,62 @@
+// A MAC layer of a plan, ready to be turned into steps: its operands' rounding and its arithmetic.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/emulate/graph.h"
+#include "engine/emulate/kernels.h"
+#include "engine/emulate/path.h"
+#include "engine/emulate/plan_support.h"
+#include "engine/emulate/rounded_weights.h"
+
+namespace bitscape::emulate {
+
+// What plans of one network share; outlives compilers and programs.
+struct SharedState {
+  std::shared_ptr<Engine> engine = MakeEngine();  // oneDNN counts its owners
+  PackCache packs;
+  RoundedWeightsCache weights;
+  CalibrationRanges ranges;
+  std::map<std::pair<std::string, ElementKind>, bool> fast_macs;  // by graph and layer: HasFastMac
+};
+
+// A graph under the name that keys use for it.
+struct NamedGraph {
+  std::string name;
+  Graph graph;
+};
+
+struct MacLayer {
+  const Operation* operation = nullptr;
+  const network::Node* node = nullptr;
+  formats::Quantizer weights_quantizer;  // of MatMul: the activations'
+  formats::Quantizer activations_quantizer;
+  std::vector<formats::Scaling> scalings;         // of each activation operand
+  std::shared_ptr<const RoundedWeights> weights;  // null for MatMul; shared with the cache
+  Decision decision;
+  ElementKind operands = ElementKind::kFloat32;  // of the activations
+  // To apply to sums: weight scale * activation scale, one or one a channel; none where operands
+  // are values or all scales are 1.
+  std::vector<float> scales;
+
+  // Two layers of one node with equal keys and equal inputs are the same work.
+  std::string Key() const;
+  bool UsesValues() const { return decision.arithmetic == Arithmetic::kFloat32Values; }
+  std::span<const float> bias() const;  // empty, or one a channel
+  const std::vector<float>& operand_weights() const {
+    return UsesValues() ? weights->values : weights->codes;
+  }
+};
+
+// Errors: those of rounding weights and of activation scales.
+absl::StatusOr<MacLayer> PlanMacLayer(SharedState& shared, const NamedGraph& graph, int64_t images,
+                                      const Operation& operation,
+                                      const quantize::LayerPrecision& precision);
+
+}  // namespace bitscape::emulate
