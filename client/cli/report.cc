@@ -167,12 +167,10 @@ std::string RenderReport(const ReportData& data) {
   html += "<h2>The Pareto front</h2>\n" + HtmlTable(FrontTable(data.front), true);
   html +=
       "<p class=\"lead\">No plan is at least as good in every objective as one marked * and better "
-      "in one. References (coloured) are shown whether on the front or not. Accuracy is measured "
-      "by "
+      "in one. References (coloured) are shown on the front or not. Accuracy is measured by "
       "emulation, with its 95% Wilson interval: plans whose intervals overlap widely may not "
-      "differ. "
-      "Energy, latency and area are estimates of a cost model; energy and latency are of one "
-      "inference, area is the machine's.</p>\n";
+      "differ, and the best of many flatters a little. Energy, latency and area are estimates of a "
+      "cost model; energy and latency are of one inference, area is the machine's.</p>\n";
   html += fmt::format("<details><summary>All {} trials</summary>\n{}</details>\n",
                       data.trials.trials_size(), HtmlTable(TrialTable(data), false));
   html += fmt::format(

@@ -101,11 +101,9 @@ std::string DotOf(const Frame& frame, const ScatterPoint& point) {
   mark += fmt::format("<title>{}</title>{}\n", EscapeHtml(point.title),
                       point.reference ? "</path>" : "</circle>");
   if (!point.label.empty()) {
-    const bool at_right_edge = x > kWidth - kRight - 60;
     mark += fmt::format(
-        "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n",
-        at_right_edge ? x - 11 : x + 11, y + 4, at_right_edge ? "end" : "start",
-        EscapeHtml(point.label));
+        "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x,
+        y - 12, EscapeHtml(point.label));
   }
   return mark;
 }

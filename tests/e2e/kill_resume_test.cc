@@ -109,11 +109,13 @@ TEST(KillResume, FiveKillsChangeNothing) {
 
   const json list = disturbed.Client({"trial", "list", "k", "-o", "json"}).Json();
   ASSERT_EQ(list["trials"].size(), 17u);
+  int most_attempts = 0;
   for (const json& trial : list["trials"]) {
     EXPECT_EQ(trial["state"], "SUCCEEDED") << trial;
     EXPECT_EQ(trial["imagesEvaluated"], Images()) << trial;
-    EXPECT_GE(trial["attempts"].get<int>(), 1);
+    most_attempts = std::max(most_attempts, trial["attempts"].get<int>());
   }
+  EXPECT_GT(most_attempts, 1) << "no kill met a trial in work";
   EXPECT_EQ(disturbed.Client({"front", "show", "k", "-o", "json"}).out, expected.out);
 }
 
