@@ -42,6 +42,14 @@ absl::Status CannotListen(const Address& address, std::string_view reason) {
 }
 
 absl::Status ProbeUnix(const Address& address) {
+  struct stat status {};
+  if (lstat(address.unix_path.c_str(), &status) == 0 && !S_ISSOCK(status.st_mode)) {
+    return CannotListen(address, "a file that is no socket has this name");
+  }
+  const std::filesystem::path folder = std::filesystem::path(address.unix_path).parent_path();
+  if (!folder.empty() && access(folder.c_str(), W_OK | X_OK) != 0 && errno != ENOENT) {
+    return CannotListen(address, std::strerror(errno));
+  }
   const Socket socket(AF_UNIX);
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
@@ -118,8 +126,8 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
   std::string_view host = text.substr(0, colon == std::string_view::npos ? 0 : colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
-  } else if (host.find(':') != std::string_view::npos) {
-    host = "";  // a bare IPv6 address: where its port begins can't be told
+  } else if (host.find_first_of(":[]") != std::string_view::npos) {
+    host = "";  // of a bare IPv6 address, too: where its port begins can't be told
   }
   if (host.empty() || digits.empty() || digits.find_first_not_of("0123456789") != digits.npos ||
       !absl::SimpleAtoi(absl::string_view(digits.data(), digits.size()), &address.port) ||

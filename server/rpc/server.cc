@@ -206,7 +206,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
                             Log::Create(options.log_level, options.log_to_stderr));
   BITSCAPE_ASSIGN_OR_RETURN(const Plan plan, ParseAddresses(options));
   auto server = std::make_unique<ServerImpl>(std::move(log));
-  BITSCAPE_RETURN_IF_ERROR(server->Open(options, plan));
+  ServerOptions absolute = options;
+  absolute.database = std::filesystem::absolute(options.database).lexically_normal();
+  BITSCAPE_RETURN_IF_ERROR(server->Open(absolute, plan));
   return server;
 }
 

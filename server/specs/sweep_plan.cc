@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -119,9 +120,10 @@ absl::StatusOr<Quantizers> ParseAll(
   return quantizers;
 }
 
-absl::StatusOr<std::vector<quantize::Accumulator>> ParseAccumulators(
+// One entry at least; an unset one leaves the plan's default, fp32.
+absl::StatusOr<std::vector<std::optional<quantize::Accumulator>>> ParseAccumulators(
     const google::protobuf::RepeatedPtrField<std::string>& texts, const std::string& field) {
-  std::vector<quantize::Accumulator> accumulators;
+  std::vector<std::optional<quantize::Accumulator>> accumulators;
   for (int i = 0; i < texts.size(); ++i) {
     absl::StatusOr<quantize::Accumulator> accumulator = quantize::ParseAccumulator(texts[i]);
     if (!accumulator.ok()) {
@@ -130,7 +132,7 @@ absl::StatusOr<std::vector<quantize::Accumulator>> ParseAccumulators(
     accumulators.push_back(*std::move(accumulator));
   }
   if (accumulators.empty()) {
-    accumulators.emplace_back();  // fp32
+    accumulators.emplace_back();
   }
   return accumulators;
 }
@@ -140,7 +142,7 @@ absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& 
   BITSCAPE_ASSIGN_OR_RETURN(const Quantizers weights, ParseAll(grid.weights(), field + ".weights"));
   BITSCAPE_ASSIGN_OR_RETURN(const Quantizers activations,
                             ParseAll(grid.activations(), field + ".activations"));
-  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<quantize::Accumulator> accumulators,
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::optional<quantize::Accumulator>> accumulators,
                             ParseAccumulators(grid.accumulators(), field + ".accumulators"));
   const search::Space space{{static_cast<int>(weights.size()), static_cast<int>(activations.size()),
                              static_cast<int>(accumulators.size())}};
