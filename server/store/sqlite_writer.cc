@@ -89,7 +89,9 @@ void SqliteWriter::CommitGroup(std::vector<Pending>& group) {
     signal_.Set(revision);
   }
   for (size_t i = 0; i < group.size(); ++i) {
-    group[i].outcome.set_value(outcomes[i].ok() ? status : outcomes[i]);
+    // Each caller gets a status of its own: nothing is shared between threads.
+    group[i].outcome.set_value(outcomes[i].ok() ? absl::Status(status.code(), status.message())
+                                                : std::move(outcomes[i]));
   }
 }
 
