@@ -35,6 +35,10 @@ absl::StatusOr<std::unique_ptr<EmbeddedServer>> StartEmbedded(
   auto started = server::Server::Start(options);
   if (!started.ok()) {
     const absl::Status& status = started.status();
+    // The user's own files are no matter of authentication.
+    if (status.code() == absl::StatusCode::kPermissionDenied) {
+      return absl::FailedPreconditionError(status.message());
+    }
     const bool is_taken = status.code() == absl::StatusCode::kFailedPrecondition &&
                           status.message().find("in use by") != absl::string_view::npos;
     return is_taken ? absl::UnavailableError(status.message()) : status;

@@ -18,7 +18,8 @@ std::filesystem::path DefaultDatabase();
 // gRPC address of the socket beside the database: "unix:/path".
 std::string EmbeddedAddress(const std::filesystem::path& database);
 // Starts a server on the database that listens at EmbeddedAddress. Errors: kUnavailable where
-// another process has the database; else the server's own, as of a database from a newer version.
+// another process has the database; kFailedPrecondition where its folder or file may not be
+// written; else the server's own, as of a database from a newer version.
 absl::StatusOr<std::unique_ptr<EmbeddedServer>> StartEmbedded(
     const std::filesystem::path& database);
 

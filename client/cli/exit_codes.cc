@@ -14,9 +14,16 @@ namespace {
 
 constexpr char kBadRequestUrl[] = "type.googleapis.com/google.rpc.BadRequest";
 
-std::string OneLine(std::string text) {
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+// Every line of `text` from the `first` on, indented.
+std::string IndentedLines(const std::string& text, size_t first) {
+  std::string lines;
+  size_t number = 0;
+  for (size_t begin = 0; begin < text.size(); ++number) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    if (number >= first) lines += fmt::format("  {}\n", text.substr(begin, end - begin));
+    begin = end + 1;
+  }
+  return lines;
 }
 
 }  // namespace
@@ -61,12 +68,15 @@ absl::Status FromGrpc(const grpc::Status& status) {
 }
 
 std::string ErrorText(const absl::Status& status) {
-  std::string text = fmt::format("error: {}\n", OneLine(std::string(status.message())));
+  const std::string message(status.message());
+  std::string text = fmt::format("error: {}\n", message.substr(0, message.find('\n')));
+  text += IndentedLines(message, 1);
   const auto payload = status.GetPayload(kBadRequestUrl);
   google::rpc::BadRequest bad_request;
   if (payload && bad_request.ParseFromString(std::string(*payload))) {
     for (const auto& violation : bad_request.field_violations()) {
-      text += fmt::format("  {}: {}\n", violation.field(), OneLine(violation.description()));
+      const std::string line = fmt::format("{}: {}", violation.field(), violation.description());
+      if (line != message) text += IndentedLines(line, 0);
     }
   }
   return text;

@@ -27,7 +27,8 @@ int ExitCode(absl::StatusCode code);
 // Keeps google.rpc.BadRequest details as a payload.
 absl::Status FromGrpc(const grpc::Status& status);
 
-// "error: ..." in one line, then a line for each field violation.
+// "error: ..." in one line; then, indented, what else the message holds, and the field violations
+// that it does not tell already.
 std::string ErrorText(const absl::Status& status);
 
 }  // namespace bitscape::cli

@@ -1,4 +1,5 @@
 // bitscape: the command-line client.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -12,6 +13,15 @@
 
 namespace bitscape::cli {
 namespace {
+
+// A standard stream that the caller has closed must not become a socket or the database. Opened the
+// wrong way round, so that using it is an error.
+void ReserveStandardStreams() {
+  const int modes[] = {O_WRONLY, O_RDONLY, O_RDONLY};
+  for (int file = STDIN_FILENO; file <= STDERR_FILENO; ++file) {
+    if (fcntl(file, F_GETFD) == -1 && open("/dev/null", modes[file]) != file) std::abort();
+  }
+}
 
 // A server that another command ran has ended with it: then the next try starts one here.
 bool LostTheOther(const absl::Status& status, const Session& session) {
@@ -63,6 +73,7 @@ int Run(int argc, char** argv) {
 }  // namespace bitscape::cli
 
 int main(int argc, char** argv) {
+  bitscape::cli::ReserveStandardStreams();
   // The library's own log lines would stand between ours; errors reach the user as statuses.
   setenv("GRPC_VERBOSITY", "NONE", 0);
   bitscape::cli::InstallInterrupts();

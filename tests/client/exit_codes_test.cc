@@ -1,5 +1,6 @@
 #include "client/cli/exit_codes.h"
 
+#include <absl/strings/cord.h>
 #include <gmock/gmock.h>
 #include <grpcpp/support/status.h>
 #include <gtest/gtest.h>
@@ -25,9 +26,21 @@ TEST(ExitCode, FollowsTheTable) {
   EXPECT_EQ(ExitCode(absl::StatusCode::kCancelled), 130);
 }
 
-TEST(ErrorText, IsOneLineWithoutDetails) {
-  EXPECT_EQ(ErrorText(absl::NotFoundError("no network\nof that name")),
-            "error: no network of that name\n");
+TEST(ErrorText, StartsWithOneLineAndIndentsTheRest) {
+  EXPECT_EQ(ErrorText(absl::NotFoundError("no network")), "error: no network\n");
+  EXPECT_EQ(ErrorText(absl::InvalidArgumentError("column 3:\n  int99\n  ^")),
+            "error: column 3:\n    int99\n    ^\n");
+}
+
+TEST(ErrorText, DoesNotRepeatAViolationThatIsTheMessage) {
+  google::rpc::BadRequest bad_request;
+  auto& violation = *bad_request.add_field_violations();
+  violation.set_field("plan");
+  violation.set_description("is empty");
+  absl::Status status = absl::InvalidArgumentError("plan: is empty");
+  status.SetPayload("type.googleapis.com/google.rpc.BadRequest",
+                    absl::Cord(bad_request.SerializeAsString()));
+  EXPECT_EQ(ErrorText(status), "error: plan: is empty\n");
 }
 
 TEST(ErrorText, NamesEachFieldOfABadRequest) {

@@ -126,6 +126,22 @@ TEST_F(BadInputTest, EndedSweepsCannotBeCancelled) {
   ExpectError(Run({"sweep", "cancel", good.out.substr(0, good.out.size() - 1)}), 5, "SUCCEEDED");
 }
 
+TEST_F(BadInputTest, ClosedStreamsAreErrorsAndHarmNothing) {
+  const std::string command =
+      BitscapePath() + " --database " + (folder_ / "bitscape.db") + " sweep ";
+  const Result no_stdin = Process({"/bin/sh", "-c", command + "submit - <&-"}).Wait();
+  ExpectError(no_stdin, 2, "stdin");
+  const Result no_stdout = Process({"/bin/sh", "-c", command + "list >&-"}).Wait();
+  ExpectError(no_stdout, 1, "stdout");
+  const Result full = Process({"/bin/sh", "-c", command + "list >/dev/full"}).Wait();
+  ExpectError(full, 1, "No space left");
+  const Result gone =
+      Process({"/bin/bash", "-c", command + "list | true; exit ${PIPESTATUS[0]}"}).Wait();
+  EXPECT_EQ(gone.code, 0) << gone.err;
+  EXPECT_EQ(gone.err, "");
+  EXPECT_EQ(Run({"sweep", "list"}).code, 0);
+}
+
 TEST(NoServer, IsUnavailableAndNamesTheAddress) {
   const Result result = Bitscape({"sweep", "list", "--server", "127.0.0.1:1"});
   EXPECT_EQ(result.code, 6);
