@@ -102,6 +102,7 @@ class ServerImpl : public Server {
   std::unique_ptr<HttpPort> http_;
   std::vector<std::string> addresses_;
   std::string http_address_;
+  bool serving_ = false;  // started as a whole; a start that failed has its own message
 
   std::mutex mutex_;
   std::condition_variable ended_;
@@ -163,6 +164,7 @@ absl::Status ServerImpl::OpenPorts(const ServerOptions& options, const Plan& pla
     listeners.push_back(fmt::format("http://{}", http_address_));
   }
   context_->listeners.Set(listeners);
+  serving_ = true;
   log_->Info("serving", {{"version", std::string(Version())},
                          {"database", options.database.string()},
                          {"listen", fmt::format("{}", fmt::join(listeners, " "))}});
@@ -178,7 +180,9 @@ void ServerImpl::Shutdown() {
     }
     shut_down_ = true;
   }
-  log_->Info("shutting down");
+  if (serving_) {
+    log_->Info("shutting down");
+  }
   stopping_.request_stop();  // streams end
   telemetry_.SetScrapeSource(nullptr);
   http_.reset();
@@ -188,7 +192,9 @@ void ServerImpl::Shutdown() {
   scheduler_.reset();  // stops at the next batch; what is unfinished resumes at the next start
   library_.reset();
   store_.reset();
-  log_->Info("shut down");
+  if (serving_) {
+    log_->Info("shut down");
+  }
   const std::lock_guard lock(mutex_);
   down_ = true;
   ended_.notify_all();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <thread>
+#include <vector>
 
 #include "engine/core/status.h"
 #include "server/rpc/lookup.h"
@@ -50,15 +51,24 @@ class Watch {
   bool first_ = true;
   bool listening_ = true;
   int64_t store_revision_ = -1;
+  std::vector<std::string> front_;
+  int32_t front_of_ = -1;  // how many trials had succeeded when front_ was computed
   const std::function<bool(const v1::SweepEvent&)>& send_;
 };
 
 absl::Status Watch::AddFront(const Sweep& sweep, v1::SweepEvent* event) {
-  BITSCAPE_ASSIGN_OR_RETURN(const FrontResult front,
-                            QueryFront(context_.store, {id_}, sweep.objectives, {}));
-  for (const Trial& trial : front.points) {
-    event->add_front(TrialName(trial.sweep, trial.ordinal));
+  // Trials that have SUCCEEDED never change: as many of them are the same ones.
+  const int32_t succeeded = event->sweep().progress().succeeded();
+  if (succeeded != front_of_) {
+    BITSCAPE_ASSIGN_OR_RETURN(const FrontResult front,
+                              QueryFront(context_.store, {id_}, sweep.objectives, {}));
+    front_.clear();
+    for (const Trial& trial : front.points) {
+      front_.push_back(TrialName(trial.sweep, trial.ordinal));
+    }
+    front_of_ = succeeded;
   }
+  event->mutable_front()->Assign(front_.begin(), front_.end());
   return absl::OkStatus();
 }
 
