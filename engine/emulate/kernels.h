@@ -107,7 +107,8 @@ struct MacSpec {
   std::string pack_key;  // names the weights and their rounding
 };
 
-// Each gives kUnimplemented where oneDNN has no primitive for it.
+// Errors: kUnimplemented where oneDNN has no primitive for it, or none but its reference loops with
+// the addend.
 absl::StatusOr<KernelPtr> MakeMac(Engine& engine, const MacSpec& spec, PackCache& cache);
 // Whether a fast primitive (not oneDNN's reference loops) exists for the layer at these operands,
 // exact for integers.

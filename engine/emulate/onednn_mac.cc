@@ -81,6 +81,11 @@ struct MacPrimitive {
   dnnl::primitive primitive;
 };
 
+// oneDNN's plain loops, hundreds of times slower than its kernels.
+bool IsReference(const MacPrimitive& mac) {
+  return mac.implementation.find("ref") != std::string::npos;
+}
+
 template <typename Primitive>
 MacPrimitive Describe(const typename Primitive::primitive_desc& desc, bool create) {
   MacPrimitive result{desc.src_desc(),        desc.weights_desc(),  desc.dst_desc(),
@@ -109,6 +114,12 @@ MacPrimitive DescribeMac(Engine& engine, const network::Node& node, const MacDim
   const dnnl::inner_product_forward::desc desc(dnnl::prop_kind::forward_inference, src, weights,
                                                bias, dst);
   return Describe<dnnl::inner_product_forward>({desc, attributes, engine.engine}, create);
+}
+
+// Whether oneDNN uses these instructions here: those of the processor, unless DNNL_MAX_CPU_ISA
+// takes some away. Each set's bits include those of the sets below it.
+bool Runs(dnnl_cpu_isa_t wanted) {
+  return (static_cast<unsigned>(dnnl_get_effective_cpu_isa()) & wanted) == wanted;
 }
 
 memory CopyOf(Engine& engine, std::span<const float> values, const memory::dims& dims) {
@@ -201,6 +212,9 @@ absl::StatusOr<KernelPtr> MakeMac(Engine& engine, const MacSpec& spec, PackCache
     Attributes made = MakeAttributes(engine, spec, dims);
     MacPrimitive mac =
         DescribeMac(engine, *spec.node, dims, spec.operands, has_bias, made.attributes, true);
+    if (spec.addend && IsReference(mac)) {
+      return absl::UnimplementedError(spec.node->name + ": no fast primitive adds to its result");
+    }
     made.constants.emplace(DNNL_ARG_WEIGHTS,
                            FindOrPack(engine, spec, dims, mac.weights, cache)->memory);
     if (has_bias) {
@@ -222,11 +236,8 @@ absl::StatusOr<KernelPtr> MakeMac(Engine& engine, const MacSpec& spec, PackCache
 bool HasFastMac(Engine& engine, const network::Node& node, const Shape& src_shape, int64_t images,
                 ElementKind operands) {
   // Without VNNI, oneDNN adds pairs of u8 x s8 products in 16 bits, which saturate.
-  if (IsInteger(operands) &&
-      !(__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vl"))) {
-    return false;
-  }
-  if (operands == ElementKind::kBfloat16 && !__builtin_cpu_supports("avx512bf16")) {
+  if ((IsInteger(operands) && !Runs(dnnl_cpu_isa_avx512_core_vnni)) ||
+      (operands == ElementKind::kBfloat16 && !Runs(dnnl_cpu_isa_avx512_core_bf16))) {
     return false;
   }
   if (std::holds_alternative<network::MatMul>(node.op)) {
@@ -236,7 +247,7 @@ bool HasFastMac(Engine& engine, const network::Node& node, const Shape& src_shap
     const MacDims dims = DimsOf(node, src_shape, images);
     const MacPrimitive mac =
         DescribeMac(engine, node, dims, operands, true, UserScratchpad(), false);
-    return mac.implementation.find("ref") == std::string::npos;
+    return !IsReference(mac);
   });
   return fast.ok() && *fast;
 }

@@ -239,23 +239,55 @@ class PlanCompiler::PlanVisit {
   // A convolution or Gemm by its primitive.
   absl::StatusOr<int> Product(const MacLayer& layer) {
     const std::string key = KeyOf(layer);
-    std::optional<int> sum = builder_.Find(key);
-    if (!sum) {
-      const Operation& operation = *layer.operation;
-      BITSCAPE_ASSIGN_OR_RETURN(KernelPtr kernel,
-                                MakeMac(*shared_.engine, SpecOf(layer), shared_.packs));
-      BITSCAPE_ASSIGN_OR_RETURN(const int src, Operand(layer, 0, kernel->sources[0]));
-      std::vector<int> sources{src};
-      if (operation.addend >= 0) {
-        BITSCAPE_ASSIGN_OR_RETURN(const int addend,
-                                  builder_.Convert(ValueOf(operation.addend), kernel->sources[1]));
-        sources.push_back(addend);
-      }
-      sum = builder_.Emit(key, std::move(kernel), std::move(sources), layer.node->name);
+    const std::string key_apart = key + "|apart";
+    if (const std::optional<int> known = builder_.Find(key)) {
+      return InNodeShape(layer, *known);
     }
+    if (const std::optional<int> known = builder_.Find(key_apart)) {
+      return AddAndActivate(layer, *known);
+    }
+    MacSpec spec = SpecOf(layer);
+    absl::StatusOr<KernelPtr> kernel = MakeMac(*shared_.engine, spec, shared_.packs);
+    const bool apart = spec.addend && absl::IsUnimplemented(kernel.status());
+    if (apart) {
+      spec.addend = false;
+      spec.activation.reset();
+      kernel = MakeMac(*shared_.engine, spec, shared_.packs);
+    }
+    if (!kernel.ok()) {
+      return kernel.status();
+    }
+    BITSCAPE_ASSIGN_OR_RETURN(const int src, Operand(layer, 0, (*kernel)->sources[0]));
+    std::vector<int> sources{src};
+    if (spec.addend) {
+      BITSCAPE_ASSIGN_OR_RETURN(const int addend, builder_.Convert(ValueOf(layer.operation->addend),
+                                                                   (*kernel)->sources[1]));
+      sources.push_back(addend);
+    }
+    const int sum = builder_.Emit(apart ? key_apart : key, *std::move(kernel), std::move(sources),
+                                  layer.node->name);
+    return apart ? AddAndActivate(layer, sum) : InNodeShape(layer, sum);
+  }
+
+  absl::StatusOr<int> InNodeShape(const MacLayer& layer, int value) {
     const Shape shape = BatchedShape(NodeAt(layer.operation->output));
-    return DimensionsOf(*builder_.value(*sum).layout) == shape ? *sum
-                                                               : builder_.Reshape(*sum, shape);
+    return DimensionsOf(*builder_.value(value).layout) == shape ? value
+                                                                : builder_.Reshape(value, shape);
+  }
+
+  // What was fused into the layer, as steps of their own.
+  absl::StatusOr<int> AddAndActivate(const MacLayer& layer, int sum) {
+    const Operation& operation = *layer.operation;
+    absl::StatusOr<int> value = InNodeShape(layer, sum);
+    if (value.ok() && operation.addend >= 0) {
+      const int add =
+          operation.activation >= 0 ? NodeAt(operation.activation).inputs[0] : operation.output;
+      value = Vector(add, {*value, ValueOf(operation.addend)});
+    }
+    if (value.ok() && operation.activation >= 0) {
+      value = Vector(operation.activation, {*value});
+    }
+    return value;
   }
 
   MacSpec SpecOf(const MacLayer& layer) const {
@@ -302,19 +334,9 @@ class PlanCompiler::PlanVisit {
     return builder_.Emit(key, std::move(kernel), std::move(sources), layer.node->name);
   }
 
-  // Plain loops; what was fused runs after them.
   absl::StatusOr<int> PlainMac(const MacLayer& layer) {
-    absl::StatusOr<int> value = PlainSum(layer);
-    const Operation& operation = *layer.operation;
-    if (value.ok() && operation.addend >= 0) {
-      const int add =
-          operation.activation >= 0 ? NodeAt(operation.activation).inputs[0] : operation.output;
-      value = Vector(add, {*value, ValueOf(operation.addend)});
-    }
-    if (value.ok() && operation.activation >= 0) {
-      value = Vector(operation.activation, {*value});
-    }
-    return value;
+    BITSCAPE_ASSIGN_OR_RETURN(const int sum, PlainSum(layer));
+    return AddAndActivate(layer, sum);
   }
 
   absl::StatusOr<int> PlainSum(const MacLayer& layer) {
