@@ -1,9 +1,12 @@
 #include "server/telemetry/scrape.h"
 
+#include <prometheus/metric_family.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>

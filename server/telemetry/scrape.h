@@ -1,21 +1,23 @@
 // Metrics whose values are read at the time of a scrape: queue, database, process.
 #pragma once
 
-#include <prometheus/collectable.h>
-#include <prometheus/metric_family.h>
-
 #include <functional>
 #include <mutex>
 #include <vector>
 
 #include "server/telemetry/telemetry.h"
 
+namespace prometheus {
+struct MetricFamily;
+}
+
 namespace bitscape::server {
 
-class Scrape : public prometheus::Collectable {
+// Thread-safe.
+class Scrape {
  public:
   void SetSource(std::function<ScrapeValues()> source);
-  std::vector<prometheus::MetricFamily> Collect() const override;
+  std::vector<prometheus::MetricFamily> Collect() const;
 
  private:
   // Held while the source runs, so that nothing is read once SetSource(null) has returned.
