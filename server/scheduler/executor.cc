@@ -10,7 +10,7 @@ namespace bitscape::server {
 namespace {
 
 // Pause before work on a sweep is tried again when its results could not be stored.
-constexpr std::chrono::seconds kRetryStore{5};
+constexpr std::chrono::seconds kRetryStore{2};
 
 }  // namespace
 
