@@ -37,7 +37,7 @@ class Library {
   explicit Library(Store& store, LibrarySources sources = BuiltinSources());
   ~Library();
 
-  // Sorted.
+  // Sorted. Stored ones are missing while the store can't be read; to get one says why.
   std::vector<std::string> NetworkNames();
   std::vector<std::string> DatasetNames();
   std::vector<std::string> AcceleratorNames();

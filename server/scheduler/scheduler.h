@@ -74,6 +74,8 @@ class Scheduler {
   struct Load {
     int64_t trials_queued = 0, trials_running = 0, sweeps_running = 0;
   };
+  // Of the sweeps that run or wait (not paused ones). A sweep whose trials can't be counted now is
+  // left out.
   virtual Load GetLoad() = 0;
 };
 

@@ -153,6 +153,10 @@ absl::StatusOr<std::unique_ptr<Connection>> Connection::Open(const std::filesyst
         CodeOf(database, result),
         fmt::format("cannot open database '{}': {}", path.string(), sqlite3_errmsg(database)));
   }
+  // SQLite opens a file that it may not write for reading, without a word.
+  if (mode == Mode::kReadWrite && sqlite3_db_readonly(database, "main") == 1) {
+    return absl::PermissionDeniedError(fmt::format("cannot write to database '{}'", path.string()));
+  }
   sqlite3_extended_result_codes(database, 1);
   sqlite3_busy_timeout(database, kBusyTimeoutMs);
   return connection;
