@@ -119,16 +119,6 @@ absl::Status CheckRange(const data::ImageSet& images, data::Split split, data::I
   return absl::OkStatus();
 }
 
-formats::Scaling FixedScaling(const formats::NumberFormat& format) {
-  formats::Scaling scaling;
-  if (format.scales[0] && format.scales[0]->encoding == formats::ScaleEncoding::kFixed) {
-    for (int k = format.scales[0]->fixed_exponent; k != 0; k += k > 0 ? -1 : 1) {
-      scaling.scale *= k > 0 ? 2.0f : 0.5f;
-    }
-  }
-  return scaling;
-}
-
 PixelScaler::PixelScaler(const network::InputScaling& scaling, int64_t channels) {
   for (size_t c = 0; c < static_cast<size_t>(channels); ++c) {
     const float mean = scaling.mean[scaling.mean.size() == 1 ? 0 : c];

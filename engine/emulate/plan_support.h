@@ -27,9 +27,6 @@ absl::Status CheckDataset(const network::Network& network, const data::Dataset& 
 // kInvalidArgument for a range outside of the split or not beginning at a multiple of kBatchSize.
 absl::Status CheckRange(const data::ImageSet& images, data::Split split, data::ImageRange range);
 
-// The scaling of a format whose scale does not depend on data.
-formats::Scaling FixedScaling(const formats::NumberFormat& format);
-
 // Image pixels as the network's input: (pixel / 255 - mean) / std. One table of 256 for each
 // channel.
 class PixelScaler {

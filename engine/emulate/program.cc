@@ -16,7 +16,8 @@ namespace {
 constexpr int kNever = -1;
 constexpr int kEnd = std::numeric_limits<int>::max();
 
-// Free buffers; hands out the one that fits best.
+// Free buffers; hands out the smallest that fits, unless more than half of it would lie idle: small
+// values that live long, as logits do, must not hold large buffers.
 class SlotPool {
  public:
   explicit SlotPool(std::vector<int64_t>& bytes) : bytes_(bytes) {}
@@ -24,32 +25,23 @@ class SlotPool {
   int Take(int64_t bytes) {
     auto best = free_.end();
     for (auto slot = free_.begin(); slot != free_.end(); ++slot) {
-      if (best == free_.end() || Better(SizeOf(*slot), SizeOf(*best), bytes)) {
+      const int64_t size = bytes_[static_cast<size_t>(*slot)];
+      const bool fits = size >= bytes && size / 2 <= bytes;
+      if (fits && (best == free_.end() || size < bytes_[static_cast<size_t>(*best)])) {
         best = slot;
       }
     }
-    int taken = static_cast<int>(bytes_.size());
     if (best == free_.end()) {
       bytes_.push_back(bytes);
-    } else {
-      taken = *best;
-      free_.erase(best);
-      bytes_[static_cast<size_t>(taken)] = std::max(SizeOf(taken), bytes);
+      return static_cast<int>(bytes_.size()) - 1;
     }
+    const int taken = *best;
+    free_.erase(best);
     return taken;
   }
   void Give(int slot) { free_.push_back(slot); }
 
  private:
-  int64_t SizeOf(int slot) const { return bytes_[static_cast<size_t>(slot)]; }
-  // Of those that fit, the smallest; else the largest, which grows least.
-  static bool Better(int64_t size, int64_t best, int64_t wanted) {
-    if ((size >= wanted) != (best >= wanted)) {
-      return size >= wanted;
-    }
-    return size >= wanted ? size < best : size > best;
-  }
-
   std::vector<int64_t>& bytes_;
   std::vector<int> free_;
 };

@@ -83,8 +83,9 @@ class ImageRun {
         RunPlain(node, inputs, values[i]);
       }
       if (RoundsVectors(node)) {
-        values[i] = RoundAll(plan.vector_format, FixedScaling(plan.vector_format.format),
-                             std::move(values[i]));
+        values[i] =
+            RoundAll(plan.vector_format, quantize::ScalingForRange(plan.vector_format.format, 0, 0),
+                     std::move(values[i]));
       }
     }
     return values;

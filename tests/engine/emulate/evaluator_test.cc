@@ -351,6 +351,23 @@ TEST_P(EvaluatorErrors, NamesBadRangesAndPlans) {
   EXPECT_EQ(evaluator->Paths(short_plan[0]).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST_P(EvaluatorErrors, NeedsCalibrationImagesForRangesOnly) {
+  data::Dataset uncalibrated = dataset_;
+  uncalibrated.calibration = RandomImages(0, 1, 28, 1);
+  auto evaluator = Create(network_, uncalibrated).value();
+  const auto status = [&](const std::string& plan) {
+    return evaluator->Evaluate(Resolve(network_, {plan}), data::Split::kTest, {0, 32}).status();
+  };
+  EXPECT_TRUE(status("weights=int8,activations=fixed8.4").ok());
+  const absl::Status missing = status("weights=int8,activations=int8");
+  EXPECT_EQ(missing.code(), absl::StatusCode::kInvalidArgument);
+  const std::string layer =
+      network_.nodes[static_cast<size_t>(network::MacLayers(network_)[0])].name;
+  EXPECT_THAT(
+      std::string(missing.message()),
+      ::testing::AllOf(HasSubstr("layer " + layer), HasSubstr("calibration saw no finite value")));
+}
+
 TEST_P(EvaluatorErrors, NamesTheLayerOfWhatCannotBeRun) {
   auto evaluator = Create(network_, dataset_).value();
   const auto status = [&](void (*change)(quantize::LayerPrecision&)) {
