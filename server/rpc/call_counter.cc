@@ -12,10 +12,17 @@ namespace {
 
 using grpc::experimental::InterceptionHookPoints;
 
+// Lives as long as its call.
 class Counter : public grpc::experimental::Interceptor {
  public:
-  Counter(Telemetry& telemetry, std::string service, std::string method)
-      : telemetry_(telemetry), service_(std::move(service)), method_(std::move(method)) {}
+  Counter(Telemetry& telemetry, std::atomic<int>& active, std::string service, std::string method)
+      : telemetry_(telemetry),
+        active_(active),
+        service_(std::move(service)),
+        method_(std::move(method)) {
+    ++active_;
+  }
+  ~Counter() override { --active_; }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     if (methods->QueryInterceptionHookPoint(InterceptionHookPoints::PRE_SEND_STATUS)) {
@@ -26,12 +33,14 @@ class Counter : public grpc::experimental::Interceptor {
 
  private:
   Telemetry& telemetry_;
+  std::atomic<int>& active_;
   const std::string service_, method_;
 };
 
 class CounterFactory : public grpc::experimental::ServerInterceptorFactoryInterface {
  public:
-  explicit CounterFactory(Telemetry& telemetry) : telemetry_(telemetry) {}
+  CounterFactory(Telemetry& telemetry, std::atomic<int>& active)
+      : telemetry_(telemetry), active_(active) {}
 
   grpc::experimental::Interceptor* CreateServerInterceptor(
       grpc::experimental::ServerRpcInfo* info) override {
@@ -47,19 +56,20 @@ class CounterFactory : public grpc::experimental::ServerInterceptorFactoryInterf
         nullptr) {
       return nullptr;
     }
-    return new Counter(telemetry_, std::string(path.substr(1, slash - 1)),
+    return new Counter(telemetry_, active_, std::string(path.substr(1, slash - 1)),
                        std::string(path.substr(slash + 1)));
   }
 
  private:
   Telemetry& telemetry_;
+  std::atomic<int>& active_;
 };
 
 }  // namespace
 
 std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface> MakeCallCounter(
-    Telemetry& telemetry) {
-  return std::make_unique<CounterFactory>(telemetry);
+    Telemetry& telemetry, std::atomic<int>& active) {
+  return std::make_unique<CounterFactory>(telemetry, active);
 }
 
 void AddMethods(Telemetry& telemetry) {

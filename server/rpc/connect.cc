@@ -48,6 +48,9 @@ absl::Status SetDeadline(const ConnectRequest& request, grpc::ClientContext* con
         fmt::format("Connect-Timeout-Ms '{}' is not a number of milliseconds of at most {} digits",
                     request.timeout_ms.substr(0, 40), kMostDigits));
   }
+  if (milliseconds == 0) {
+    return absl::DeadlineExceededError("no time is left for the call");
+  }
   context->set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(milliseconds));
   return absl::OkStatus();
 }

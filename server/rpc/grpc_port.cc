@@ -9,7 +9,9 @@
 #include <grpcpp/server_builder.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
+#include <thread>
 
 #include "engine/core/status.h"
 #include "server/rpc/call_counter.h"
@@ -50,6 +52,7 @@ class GrpcPortImpl : public GrpcPort {
  private:
   std::vector<std::unique_ptr<grpc::Service>> services_;
   Telemetry& telemetry_;
+  std::atomic<int> active_calls_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::vector<std::string> addresses_;
   bool stopped_ = false;
@@ -64,7 +67,7 @@ absl::Status GrpcPortImpl::Listen(const std::vector<Address>& addresses) {
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
   builder.SetResourceQuota(grpc::ResourceQuota("server").SetMaxThreads(kMaxThreads));
   std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> interceptors;
-  interceptors.push_back(MakeCallCounter(telemetry_));
+  interceptors.push_back(MakeCallCounter(telemetry_, active_calls_));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   for (const auto& service : services_) {
     builder.RegisterService(service.get());
@@ -105,8 +108,13 @@ void GrpcPortImpl::Stop() {
   }
   stopped_ = true;
   server_->GetHealthCheckService()->Shutdown();
+  // gRPC's own deadline would also wait for idle clients to hang up.
   constexpr std::chrono::seconds kGrace{5};
-  server_->Shutdown(std::chrono::system_clock::now() + kGrace);
+  const auto end = std::chrono::steady_clock::now() + kGrace;
+  while (active_calls_ > 0 && std::chrono::steady_clock::now() < end) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
 }
 

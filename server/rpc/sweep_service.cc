@@ -20,6 +20,8 @@ namespace bitscape::server {
 namespace {
 
 constexpr size_t kLongestRequestId = 128;
+// A page ends early rather than reach gRPC's 4 MiB: specs may be long.
+constexpr size_t kMaxPageBytes = size_t{2} << 20;
 
 // "s20261124-131500-1f2e3d": sorts by time, does not collide in practice.
 std::string NewSweepId() {
@@ -154,8 +156,16 @@ absl::Status SweepServiceImpl::List(const v1::ListSweepsRequest& request,
     sweeps.pop_back();
     response->set_next_page_token(MakeToken(kScope, sweeps.back().id));
   }
+  size_t bytes = 0;
   for (const Sweep& sweep : sweeps) {
+    if (bytes > kMaxPageBytes) {
+      const std::string& last = response->sweeps(response->sweeps_size() - 1).name();
+      BITSCAPE_ASSIGN_OR_RETURN(const std::string id, ParseName("sweeps", last, "name"));
+      response->set_next_page_token(MakeToken(kScope, id));
+      return absl::OkStatus();
+    }
     BITSCAPE_ASSIGN_OR_RETURN(*response->add_sweeps(), ToProto(sweep, context_.scheduler));
+    bytes += response->sweeps(response->sweeps_size() - 1).ByteSizeLong();
   }
   return absl::OkStatus();
 }

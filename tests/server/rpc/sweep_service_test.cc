@@ -1,6 +1,9 @@
 #include <gmock/gmock.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <set>
 #include <thread>
 
@@ -316,6 +319,55 @@ TEST_F(SweepServiceTest, ListsSweepsPageByPage) {
   Call bad_size;
   status = sweeps_->ListSweeps(&bad_size, list, &page);
   EXPECT_EQ(FieldsOf(status).field_violations(0).field(), "page_size");
+}
+
+TEST_F(SweepServiceTest, EndsAPageOfLongSpecsEarly) {
+  v1::SweepSpec spec = SmallSweep(32);
+  spec.set_display_name(std::string(1'500'000, 'x'));
+  for (const char* id : {"long-a", "long-b", "long-c"}) {
+    Finish(id, spec);
+  }
+  v1::ListSweepsRequest list;
+  Call call;
+  v1::ListSweepsResponse page;
+  const grpc::Status status = sweeps_->ListSweeps(&call, list, &page);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(page.sweeps_size(), 2);
+  EXPECT_EQ(page.sweeps(1).name(), "sweeps/long-b");
+  list.set_page_token(page.next_page_token());
+  list.set_page_size(1);
+  Call next;
+  ASSERT_TRUE(sweeps_->ListSweeps(&next, list, &page).ok());
+  ASSERT_EQ(page.sweeps_size(), 1);
+  EXPECT_EQ(page.sweeps(0).name(), "sweeps/long-a");
+}
+
+TEST_F(SweepServiceTest, ServesAHundredClientsAtOnce) {
+  Finish("popular", SmallSweep(32));
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.emplace_back([&] {
+      // A channel of its own: gRPC shares connections between equal ones.
+      grpc::ChannelArguments arguments;
+      arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+      const auto stub = v1::SweepService::NewStub(grpc::CreateCustomChannel(
+          running_->server().Addresses()[0], grpc::InsecureChannelCredentials(), arguments));
+      for (int k = 0; k < 5; ++k) {
+        v1::GetSweepRequest request;
+        request.set_name("popular");
+        Call call;
+        v1::Sweep sweep;
+        if (stub->GetSweep(&call, request, &sweep).ok() && sweep.state() == v1::Sweep::SUCCEEDED) {
+          ++answered;
+        }
+      }
+    });
+  }
+  for (std::thread& client : clients) {
+    client.join();
+  }
+  EXPECT_EQ(answered, 500);
 }
 
 TEST_F(SweepServiceTest, ListsTrialsByStateAndPage) {
