@@ -36,9 +36,9 @@ struct LayerPath {
 };
 
 struct PlanResult {
-  std::vector<uint8_t>
-      correct;  // one a image of the range; 1 = the largest logit is the label's (first of ties)
-  double loss_sum = 0;  // cross-entropy, summed over the range in image order
+  // One an image of the range: 1 if the largest logit (the first of ties) is the label's.
+  std::vector<uint8_t> correct;
+  double loss_sum = 0;  // cross-entropy, each a multiple of 2^-20: the sum is exact, in any order
   std::vector<LayerPath> layers;
   std::vector<float> logits;  // [images, classes] where keep_logits
   int64_t images = 0;         // images evaluated: the range's size unless the plan was retired
