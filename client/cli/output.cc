@@ -30,27 +30,6 @@ std::string Padded(std::string_view text, size_t width, Align align) {
   return align == Align::kLeft ? std::string(text) + spaces : spaces + std::string(text);
 }
 
-std::string CsvCell(const std::string& cell) {
-  if (cell.find_first_of(",\"\n\r") == std::string::npos) return cell;
-  std::string quoted(1, '"');
-  for (const char c : cell) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  quoted += '"';
-  return quoted;
-}
-
-std::string CsvRow(const std::vector<std::string>& cells) {
-  std::string row;
-  for (size_t i = 0; i < cells.size(); ++i) {
-    if (i > 0) row += ',';
-    row += CsvCell(cells[i]);
-  }
-  row += '\n';
-  return row;
-}
-
 absl::StatusOr<std::string> ToJsonLines(const Message& message, std::string_view items) {
   const FieldDescriptor* field =
       items.empty() ? nullptr : message.GetDescriptor()->FindFieldByName(std::string(items));
@@ -103,19 +82,6 @@ std::string RenderView(const View& view, bool bold_titles) {
   return text;
 }
 
-std::string RenderCsv(const View& view) {
-  std::string text;
-  if (view.table.columns.empty()) {
-    for (const auto& [name, value] : view.facts) text += CsvRow({name, value});
-    return text;
-  }
-  std::vector<std::string> titles;
-  for (const Column& column : view.table.columns) titles.push_back(column.title);
-  text += CsvRow(titles);
-  for (const auto& row : view.table.rows) text += CsvRow(row);
-  return text;
-}
-
 absl::StatusOr<std::string> ToJson(const Message& message, bool indent) {
   google::protobuf::util::JsonPrintOptions options;
   options.always_print_primitive_fields = true;
@@ -135,7 +101,7 @@ absl::Status Print(const Globals& globals, const Message& message, const View& v
   if (globals.output == "table") {
     return WriteStdout(RenderView(view, ShowsColor(globals, STDOUT_FILENO)));
   }
-  if (globals.output == "csv") return WriteStdout(RenderCsv(view));
+  if (globals.output == "csv") return WriteStdout(ToCsv(message, items));
   if (globals.output == "yaml") return WriteStdout(ToYaml(message));
   const auto json = globals.output == "jsonl" ? ToJsonLines(message, items) : ToJson(message, true);
   if (!json.ok()) return json.status();

@@ -34,16 +34,17 @@ struct View {
 
 std::string RenderTable(const Table& table, bool bold_titles);
 std::string RenderView(const View& view, bool bold_titles);
-// The view's table, or its facts if it has none. Source: RFC 4180, with bare line feeds.
-std::string RenderCsv(const View& view);
 
 // The protos' own JSON mapping with defaults printed; lowerCamelCase.
 absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, bool indent);
+// One row an element of the repeated field `items`, or one of the message itself; every figure with
+// all its digits. Source: RFC 4180, with bare line feeds.
+std::string ToCsv(const google::protobuf::Message& message, std::string_view items);
 // The same mapping as YAML.
 std::string ToYaml(const google::protobuf::Message& message);
 
-// Prints `message` or its view. `items` names the repeated field that -o jsonl prints one a line;
-// empty: the whole message is one line.
+// Prints `message` or its view. `items` names the repeated field that -o jsonl and csv print one a
+// line; empty: the whole message is one line.
 absl::Status Print(const Globals& globals, const google::protobuf::Message& message,
                    const View& view, std::string_view items = {});
 

@@ -32,9 +32,28 @@ TEST(RenderView, PutsFactsTableAndNoteInOrder) {
   EXPECT_EQ(RenderView(view, false), "plan  p\nloss  0.5\n\nL\nconv\n\nnote\n");
 }
 
-TEST(RenderCsv, QuotesWhatNeedsIt) {
-  const View view{{}, {{{"A"}, {"B"}}, {{"a,b", "say \"x\""}, {"plain", ""}}}, ""};
-  EXPECT_EQ(RenderCsv(view), "A,B\n\"a,b\",\"say \"\"x\"\"\"\nplain,\n");
+TEST(ToCsv, PrintsOneItemARowWithAllDigits) {
+  v1::Front front;
+  v1::FrontPoint& point = *front.add_points();
+  point.set_trial("a,b");
+  point.set_plan("say \"x\"");
+  point.mutable_metrics()->set_accuracy(0.923456789);
+  point.mutable_metrics()->set_images(7);
+  front.add_points();
+  const std::string csv = ToCsv(front, "points");
+  EXPECT_EQ(csv,
+            "trial,plan,accelerator,metrics.accuracy,metrics.accuracyLow,metrics.accuracyHigh,"
+            "metrics.correct,metrics.images,metrics.loss,metrics.energyPj,metrics.areaUm2,"
+            "metrics.latencySeconds,metrics.latencyCycles,metrics.weightBytes,metrics.split,"
+            "reference\n"
+            "\"a,b\",\"say \"\"x\"\"\",,0.923456789,0,0,0,7,0,0,0,0,0,0,,\n"
+            ",,,0,0,0,0,0,0,0,0,0,0,0,,\n");
+}
+
+TEST(ToCsv, PrintsAMessageAsOneRow) {
+  v1::GetSweepRequest request;
+  request.set_name("sweeps/a");
+  EXPECT_EQ(ToCsv(request, ""), "name\nsweeps/a\n");
 }
 
 TEST(ToJson, PrintsDefaultsInLowerCamelCaseAndCountsAsNumbers) {
