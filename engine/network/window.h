@@ -24,6 +24,7 @@ struct Window {
 absl::StatusOr<int64_t> WindowPositions(int64_t size, const Window& window);
 
 // Whether every position of a checked window covers at least one input element (pooling needs one).
+// Takes no longer for more positions.
 bool EveryPositionSeesInput(int64_t size, const Window& window, int64_t positions);
 
 // The windows of a 2-d operator: vertical, horizontal. `pad` is top, left, bottom, right.

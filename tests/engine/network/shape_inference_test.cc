@@ -83,6 +83,46 @@ TEST(WindowPositions, EqualCounting) {
   }
 }
 
+// Taps that lie further apart than the input is long.
+TEST(WindowPositions, WideDilationsEqualCounting) {
+  for (int64_t size = 1; size <= 6; ++size) {
+    for (int64_t stride = 1; stride <= 9; ++stride) {
+      for (int64_t dilation = 1; dilation <= 12; ++dilation) {
+        for (int64_t pad = 0; pad <= 40; ++pad) {
+          const Window window{5, stride, dilation, pad, 45};
+          const auto positions = WindowPositions(size, window);
+          if (!positions.ok()) continue;
+          for (const int64_t count : {int64_t{1}, *positions / 2, *positions}) {
+            if (count < 1) continue;
+            bool all_see_input = true;
+            for (int64_t i = 0; i < count; ++i) {
+              bool sees = false;
+              for (int64_t tap = 0; tap < window.kernel; ++tap) {
+                const int64_t position = i * stride - pad + tap * dilation;
+                sees = sees || (position >= 0 && position < size);
+              }
+              all_see_input = all_see_input && sees;
+            }
+            ASSERT_EQ(EveryPositionSeesInput(size, window, count), all_see_input)
+                << size << " " << stride << " " << dilation << " " << pad << " " << count;
+          }
+        }
+      }
+    }
+  }
+}
+
+// A file of a few kilobytes can state thousands of pools with 2^28 positions.
+TEST(WindowPositions, AreCheckedInNoTime) {
+  constexpr int64_t kSize = int64_t{1} << 28;
+  int64_t fine = 0;
+  for (int i = 0; i < 10'000; ++i) {
+    fine += EveryPositionSeesInput(kSize, {1, 1, 1, 0, 0}, kSize) ? 1 : 0;
+    fine += EveryPositionSeesInput(kSize - 1, {2, 2, kSize, kSize, 0}, kSize / 2) ? 1 : 0;
+  }
+  EXPECT_EQ(fine, 20'000);
+}
+
 TEST(WindowPositions, StayInRange) {
   const int64_t big = kMaxWindowValue;
   EXPECT_TRUE(WindowPositions(big, {1, big, big, big, big}).ok());
