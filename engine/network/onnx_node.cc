@@ -16,6 +16,8 @@ int64_t WeightElements(const Operator& op) {
   if (const auto* gemm = std::get_if<Gemm>(&op)) return ElementCount(gemm->weights->shape);
   if (const auto* constant = std::get_if<Constant>(&op))
     return ElementCount(constant->value->shape);
+  if (const auto* norm = std::get_if<BatchNorm>(&op))
+    return static_cast<int64_t>(norm->scale.size() + norm->shift.size());
   return 0;
 }
 

@@ -256,6 +256,17 @@ TEST(OnnxImport, CountsSharedWeightsForEachReader) {
               {"the limit for one network is 1000"});
 }
 
+TEST(OnnxImport, CountsSharedBatchNormStatisticsForEachReader) {
+  OnnxBuilder b;
+  std::string x = b.Input("image", {4, 8, 8});
+  const std::string ones = b.Floats("ones", {4}, {1, 1, 1, 1});
+  for (int i = 0; i < 100; ++i) x = b.Node("BatchNormalization", {x, ones, ones, ones, ones});
+  b.Output(x);
+  EXPECT_TRUE(Import(b).ok());
+  ExpectError(ImportError(b, {.max_total_elements = 799}), absl::StatusCode::kResourceExhausted,
+              {"800 elements", "the limit for one network is 799"});
+}
+
 TEST(OnnxImport, RefusesFilesThatAreMissing) {
   const auto network = ImportOnnxFile("/nonexistent/model.onnx", "net", kScaling);
   ExpectError(network.status(), absl::StatusCode::kNotFound, {"/nonexistent/model.onnx"});
