@@ -39,7 +39,10 @@ class PlanParser {
   absl::StatusOr<PrecisionPlan> Parse() {
     size_t begin = 0;
     while (begin <= text_.size()) {
-      const size_t end = std::min(text_.find(';', begin), text_.size());
+      // A layer's name may hold ';'.
+      const size_t close =
+          begin < text_.size() && text_[begin] == '[' ? text_.find(']', begin) : begin;
+      const size_t end = std::min(text_.find(';', std::min(close, text_.size())), text_.size());
       if (begin < end && text_[begin] == '[') {
         BITSCAPE_RETURN_IF_ERROR(ParseRule(begin, end));
       } else if (begin == 0) {

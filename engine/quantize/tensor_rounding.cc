@@ -36,7 +36,10 @@ absl::StatusOr<RangeStatistics> RangeOf(const Quantizer& quantizer, std::span<co
       for (const float value : values) {
         if (std::isfinite(value)) magnitudes.push_back(std::fabs(value));
       }
-      const double rank = std::ceil(quantizer.range_value / 100 * static_cast<double>(range.count));
+      // 99.9 isn't a double: without the slack 99.9 % of 1000 would be 999.0000000000001 elements.
+      constexpr double kSlack = 1 - 1e-12;
+      const double rank =
+          std::ceil(quantizer.range_value * static_cast<double>(range.count) / 100 * kSlack);
       const auto nth = magnitudes.begin() + static_cast<int64_t>(std::max(rank, 1.0)) - 1;
       std::nth_element(magnitudes.begin(), nth, magnitudes.end());
       range.min = std::max(range.min, -*nth);

@@ -56,7 +56,9 @@ INSTANTIATE_TEST_SUITE_P(
                              "fp16,activations=fp16;[op:conv]"
                              "accumulator=int16:wrap:chunk16"},
                     TextCase{"[first]weights=int8", "[first]weights=int8"},
-                    TextCase{";[block*/conv_?]weights=int4", "[block*/conv_?]weights=int4"}));
+                    TextCase{";[block*/conv_?]weights=int4", "[block*/conv_?]weights=int4"},
+                    TextCase{"[model/Add;model/Conv2D,1]weights=int4;[last]weights=fp16",
+                             "[model/Add;model/Conv2D,1]weights=int4;[last]weights=fp16"}));
 
 struct BadCase {
   const char* given;

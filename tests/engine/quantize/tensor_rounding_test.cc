@@ -83,6 +83,16 @@ TEST(RoundWeights, ClipsAndTakesPercentiles) {
   EXPECT_EQ(RoundWeights(Parse("int8:p1"), weights, 1)->scalings[0].scale, 1.0F / 127);
 }
 
+TEST(RoundWeights, PercentilesOfRoundCountsLeaveTheOutlierOut) {
+  for (const size_t count : {1000U, 3000U, 41000U, 164000U}) {
+    std::vector<float> weights(count);
+    for (size_t i = 0; i < count; ++i) weights[i] = static_cast<float>(i + 1);
+    EXPECT_EQ(RoundWeights(Parse("int8:p99.9"), weights, 1)->scalings[0].scale,
+              static_cast<float>(count * 999 / 1000) / 127)
+        << count;
+  }
+}
+
 TEST(RoundWeights, RefusesWhatItCannotRound) {
   const auto status = [](std::string_view notation, std::vector<float> weights,
                          int64_t channels = 1) {
