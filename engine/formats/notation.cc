@@ -256,9 +256,10 @@ class Parser {
     } else {
       const std::optional<double> number = ParseDecimal(value);
       const bool clip = quantizer_.range == RangeMethod::kClip;
-      // A bound is a float32, positive and finite.
+      // A bound is a normal float32, as scales are.
+      const double smallest = clip ? 0x1p-126 : 0;
       const double largest = clip ? 3.4028234663852886e38 : 100;
-      if (!number.has_value() || !(*number > 0 && *number <= largest)) {
+      if (!number.has_value() || !(*number > 0 && *number >= smallest && *number <= largest)) {
         return Error(
             offset,
             clip ? fmt::format("{}: the bound is a positive number such as clip=6", Quoted(token))

@@ -134,6 +134,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"int8:clip=nan", 6, {"a positive number"}},
         BadCase{"int8:clip=inf", 6, {"a positive number"}},
         BadCase{"int8:clip=1e39", 6, {"a positive number"}},
+        BadCase{"int8:clip=1e-60", 6, {"a positive number"}},
         BadCase{"int8:clip=6:dynamic", 13, {"'dynamic' contradicts"}},
         BadCase{"fp16:channel", 6, {"'fp16' has no scale from the data", "':scaled'"}},
         BadCase{"fixed8.4:p99", 10, {"no scale from the data"}},
