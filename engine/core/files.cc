@@ -5,7 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <system_error>
@@ -48,6 +50,13 @@ absl::Status ErrnoStatus(int error, const std::string& what) {
   }
 }
 
+// Makes a rename in the folder last.
+absl::Status SyncFolder(const std::filesystem::path& folder) {
+  FileDescriptor opened(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (opened.get() < 0 || fsync(opened.get()) != 0) return ErrnoStatus(errno, folder.string());
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes) {
@@ -77,9 +86,16 @@ absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t 
 }
 
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes) {
-  std::string temporary = path.string() + ".XXXXXX";
-  FileDescriptor file(mkostemp(temporary.data(), O_CLOEXEC));
-  if (file.get() < 0) return ErrnoStatus(errno, path.string());
+  // open() gives the file the permissions of any new one; mkstemp() would make it private.
+  static std::atomic<uint64_t> next_name = 0;
+  std::string temporary;
+  int opened = -1;
+  do {
+    temporary = fmt::format("{}.{}.{}", path.string(), getpid(), next_name++);
+    opened = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  } while (opened < 0 && errno == EEXIST);
+  if (opened < 0) return ErrnoStatus(errno, path.string());
+  FileDescriptor file(opened);
   const auto fail = [&] {
     const absl::Status status = ErrnoStatus(errno, path.string());
     unlink(temporary.c_str());
@@ -91,13 +107,9 @@ absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_
     if (put < 0 && errno != EINTR) return fail();
     if (put > 0) written += static_cast<size_t>(put);
   }
-  // mkostemp makes the file private; give it what a plain open() would have given.
-  const mode_t mask = umask(0);
-  umask(mask);
-  if (fchmod(file.get(), 0666 & ~mask) != 0 || fsync(file.get()) != 0 || !file.Close())
-    return fail();
+  if (fsync(file.get()) != 0 || !file.Close()) return fail();
   if (rename(temporary.c_str(), path.c_str()) != 0) return fail();
-  return absl::OkStatus();
+  return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
 }
 
 absl::StatusOr<std::filesystem::path> DataDirectory() {

@@ -14,7 +14,8 @@ namespace bitscape {
 // kResourceExhausted above `max_bytes` (the limit is named).
 absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path, int64_t max_bytes);
 
-// Replaces the file in one step: writes beside it, syncs, renames.
+// Replaces the file in one step: writes beside it, syncs, renames, syncs the folder. Its
+// permissions are those of any new file (0666 and the umask). Thread-safe.
 absl::Status WriteFileAtomically(const std::filesystem::path& path, std::string_view bytes);
 
 // share/bitscape: $BITSCAPE_DATA_DIR, else ../share/bitscape beside the running binary.

@@ -2,10 +2,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
 
 namespace bitscape {
 namespace {
@@ -34,6 +38,32 @@ TEST_F(Files, WriteReplacesAndLeavesNothingBeside) {
   ASSERT_TRUE(WriteFileAtomically(folder_ / "f", "new").ok());
   EXPECT_EQ(*ReadFile(folder_ / "f", 100), "new");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 1);
+}
+
+TEST_F(Files, ManyThreadsWriteWithTheProcessesUmask) {
+  const mode_t before = umask(027);
+  std::vector<std::thread> writers;
+  for (int thread = 0; thread < 8; ++thread) {
+    writers.emplace_back([this, thread] {
+      for (int i = 0; i < 50; ++i) {
+        EXPECT_TRUE(WriteFileAtomically(folder_ / std::to_string(thread), "bytes").ok());
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_EQ(umask(before), 027U);
+  int files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_)) {
+    EXPECT_EQ(static_cast<int>(entry.status().permissions()), 0640) << entry.path();
+    ++files;
+  }
+  EXPECT_EQ(files, 8);
+}
+
+TEST_F(Files, WritingIntoAMissingFolderIsNamed) {
+  const absl::Status status = WriteFileAtomically(folder_ / "missing" / "f", "bytes");
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("missing/f"));
 }
 
 TEST_F(Files, LimitIsNamed) {
