@@ -23,8 +23,9 @@ class CostModel {
  public:
   virtual ~CostModel() = default;
   // `layers[i]` is computed in `plan.layers[i]`. Pure and thread-safe.
-  // Errors: kInvalidArgument where the numbers of layers differ or the accelerator is invalid;
-  // kUnimplemented for a format without a cost (an unknown cost is never zero).
+  // Errors: kInvalidArgument where there is no layer, the numbers of layers differ, or the
+  // accelerator is invalid; kUnimplemented for a format without a cost (an unknown cost is never
+  // zero).
   virtual absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers,
                                                const quantize::ResolvedPlan& plan,
                                                const Accelerator& accelerator) const = 0;

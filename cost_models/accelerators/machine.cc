@@ -49,6 +49,10 @@ absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::M
     return absl::InvalidArgumentError(fmt::format("the plan has {} layers, the network has {}",
                                                   plan.layers.size(), layers.size()));
   }
+  if (layers.empty()) {
+    return absl::InvalidArgumentError(
+        "the network has no multiply-accumulate layer, and nothing else has a price");
+  }
   std::vector<MacOperands> operands;
   operands.reserve(layers.size());
   for (size_t i = 0; i < layers.size(); ++i) {

@@ -54,7 +54,7 @@ absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
     const Machine& machine, std::span<const network::MacShape> layers,
     std::span<const MacOperands> operands);
 
-// Operands of every layer. Errors: kInvalidArgument where the numbers of layers differ.
+// Operands of every layer. Errors: kInvalidArgument where the numbers of layers differ or are 0.
 absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
                                                       const quantize::ResolvedPlan& plan);
 

@@ -340,6 +340,11 @@ TEST(CostModel, ErrorsNameTheLayer) {
   const absl::Status sizes = AnalyticCostModel().Estimate(layers, plan, EyerissLike()).status();
   EXPECT_EQ(sizes.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(sizes.message()), HasSubstr("the plan has 5 layers, the network has 6"));
+  for (const CostModel* model : {&AnalyticCostModel(), &RooflineCostModel()}) {
+    const absl::Status nothing = model->Estimate({}, {}, EyerissLike()).status();
+    EXPECT_EQ(nothing.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(nothing.message()), HasSubstr("no multiply-accumulate layer"));
+  }
   Accelerator invalid = EyerissLike();
   invalid.array_rows = 0;
   EXPECT_EQ(AnalyticCostModel().Estimate(layers, PlanFor(layers, kInt8), invalid).status().code(),
