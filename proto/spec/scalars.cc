@@ -6,6 +6,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -160,8 +161,12 @@ std::string Describe(const YamlNode& node) {
       return "a map";
     case YamlNode::Kind::kScalar: {
       constexpr size_t kShown = 60;
-      const bool cut = node.scalar.size() > kShown;
-      return absl::StrCat(node.quoted ? "the text '" : "'", node.scalar.substr(0, kShown),
+      size_t shown = std::min(kShown, node.scalar.size());
+      const bool cut = shown < node.scalar.size();
+      while (cut && shown > 0 && (static_cast<unsigned char>(node.scalar[shown]) & 0xC0) == 0x80) {
+        --shown;  // inside a character (UTF-8)
+      }
+      return absl::StrCat(node.quoted ? "the text '" : "'", node.scalar.substr(0, shown),
                           cut ? "...'" : "'");
     }
     default:

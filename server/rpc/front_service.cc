@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "bitscape/v1/front.grpc.pb.h"
 #include "engine/core/status.h"
 #include "server/rpc/lookup.h"
@@ -10,6 +12,20 @@
 
 namespace bitscape::server {
 namespace {
+
+absl::Status CheckReference(const std::vector<double>& reference, size_t objectives) {
+  if (!reference.empty() && reference.size() != objectives) {
+    return FieldError("reference_point", fmt::format("{} values; one for each of {} objectives, or "
+                                                     "none, is required",
+                                                     reference.size(), objectives));
+  }
+  for (const double value : reference) {
+    if (!std::isfinite(value)) {
+      return FieldError("reference_point", fmt::format("{} is not finite", value));
+    }
+  }
+  return absl::OkStatus();
+}
 
 class FrontServiceImpl final : public v1::FrontService::Service {
  public:
@@ -35,11 +51,16 @@ class FrontServiceImpl final : public v1::FrontService::Service {
       }
       ids.push_back(sweep.id);
     }
-    BITSCAPE_ASSIGN_OR_RETURN(
-        const FrontResult front,
-        server::QueryFront(store_, ids, objectives,
-                           {request.reference_point().begin(), request.reference_point().end()}));
-    BITSCAPE_ASSIGN_OR_RETURN(*response, ToProto(front, store_));
+    const std::vector<double> reference(request.reference_point().begin(),
+                                        request.reference_point().end());
+    BITSCAPE_RETURN_IF_ERROR(CheckReference(reference, objectives.size()));
+    const absl::StatusOr<FrontResult> front =
+        server::QueryFront(store_, ids, objectives, reference);
+    if (absl::IsInvalidArgument(front.status())) {
+      return AtField("objectives", front.status());  // all else was checked before
+    }
+    BITSCAPE_RETURN_IF_ERROR(front.status());
+    BITSCAPE_ASSIGN_OR_RETURN(*response, ToProto(*front, store_));
     return absl::OkStatus();
   }
 

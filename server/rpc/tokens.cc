@@ -38,7 +38,7 @@ absl::StatusOr<std::string> ReadToken(std::string_view scope, std::string_view t
   }
   return FieldError(field, fmt::format("'{}' is not a token of this list; leave it empty to begin "
                                        "anew",
-                                       token.substr(0, 100)));
+                                       Excerpt(token)));
 }
 
 absl::StatusOr<int64_t> ReadNumberToken(std::string_view scope, std::string_view token,

@@ -26,6 +26,9 @@ absl::Status FieldError(std::string_view field, std::string_view description);
 // code stays. OK stays OK.
 absl::Status AtField(std::string_view field, const absl::Status& status);
 
+// The beginning of a value for a message: at most `most` bytes, cut between characters.
+std::string_view Excerpt(std::string_view text, size_t most = 100);
+
 absl::StatusOr<cost_models::Accelerator> ToAccelerator(const v1::AcceleratorSpec& spec);
 v1::AcceleratorSpec ToProto(const cost_models::Accelerator& accelerator);
 // Reads share/bitscape/accelerators/NAME.yaml strictly.

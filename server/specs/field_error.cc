@@ -8,6 +8,16 @@
 
 namespace bitscape::server {
 
+std::string_view Excerpt(std::string_view text, size_t most) {
+  if (text.size() <= most) {
+    return text;
+  }
+  while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xC0) == 0x80) {
+    --most;  // inside a character (UTF-8)
+  }
+  return text.substr(0, most);
+}
+
 absl::Status FieldError(std::string_view field, std::string_view description) {
   return AtField(
       field, absl::InvalidArgumentError(absl::string_view(description.data(), description.size())));

@@ -32,8 +32,8 @@ absl::StatusOr<std::string> ParseName(std::string_view collection, std::string_v
     id.remove_prefix(prefix.size());
   }
   if (id.empty() || id.find('/') != std::string_view::npos) {
-    return FieldError(
-        field, fmt::format("'{}' is not a name of the form '{}ID'", name.substr(0, 200), prefix));
+    return FieldError(field,
+                      fmt::format("'{}' is not a name of the form '{}ID'", Excerpt(name), prefix));
   }
   return std::string(id);
 }
@@ -49,8 +49,8 @@ absl::StatusOr<TrialKey> ParseTrialName(std::string_view name, std::string_view 
       return TrialKey{std::string(sweep), *ordinal};
     }
   }
-  return FieldError(field, fmt::format("'{}' is not a name of the form 'sweeps/ID/trials/ID'",
-                                       name.substr(0, 200)));
+  return FieldError(
+      field, fmt::format("'{}' is not a name of the form 'sweeps/ID/trials/ID'", Excerpt(name)));
 }
 
 absl::Status CheckId(std::string_view id, bool underscore, std::string_view field) {
@@ -65,7 +65,7 @@ absl::Status CheckId(std::string_view id, bool underscore, std::string_view fiel
   }
   return FieldError(field, fmt::format("'{}' is not an id: 1 to {} of [a-z0-9{}-], starting with a "
                                        "letter",
-                                       id.substr(0, 100), kLongestId, underscore ? "_" : ""));
+                                       Excerpt(id), kLongestId, underscore ? "_" : ""));
 }
 
 }  // namespace bitscape::server

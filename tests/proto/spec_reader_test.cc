@@ -245,6 +245,15 @@ TEST(ReadSpec, CutsLongValuesInMessages) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("..."));
 }
 
+TEST(ReadSpec, CutsLongValuesBetweenCharacters) {
+  std::string value(59, 'x');
+  value += "\xe2\x82\xac\xe2\x82\xac";  // the 60th byte is inside a character
+  v1::SweepSpec spec;
+  const absl::Status status =
+      ReadSpec("evaluation: {images: " + value + "}", "a.yaml", Syntax::kYaml, &spec);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("not '" + value.substr(0, 59) + "...'"));
+}
+
 TEST(SyntaxOf, FollowsTheEnding) {
   EXPECT_EQ(SyntaxOf("a/b.yaml"), Syntax::kYaml);
   EXPECT_EQ(SyntaxOf("b.yml"), Syntax::kYaml);

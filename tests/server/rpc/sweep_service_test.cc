@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cmath>
 #include <set>
 #include <thread>
 
@@ -446,11 +447,18 @@ TEST_F(SweepServiceTest, RefusesBadFrontQueries) {
   status = fronts_->QueryFront(&unknown, query, &front);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
   EXPECT_THAT(status.error_message(), HasSubstr("did you mean 'energy_pj'?"));
+  EXPECT_EQ(FieldsOf(status).field_violations(0).field(), "objectives");
   query.set_objectives(1, "energy_pj");
   query.add_reference_point(1);
   Call lengths;
   status = fronts_->QueryFront(&lengths, query, &front);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << status.error_message();
+  EXPECT_EQ(status.error_message(),
+            "reference_point: 1 values; one for each of 2 objectives, or none, is required");
+  query.add_reference_point(std::nan(""));
+  Call not_finite;
+  status = fronts_->QueryFront(&not_finite, query, &front);
+  EXPECT_EQ(status.error_message(), "reference_point: nan is not finite");
+  query.clear_reference_point();
   query.add_sweeps("none-such");
   Call missing;
   EXPECT_EQ(fronts_->QueryFront(&missing, query, &front).error_code(), grpc::StatusCode::NOT_FOUND);

@@ -51,6 +51,13 @@ TEST(CheckId, KnowsWhatAnIdIs) {
   }
 }
 
+TEST(Excerpt, CutsBetweenCharacters) {
+  EXPECT_EQ(Excerpt("abc", 3), "abc");
+  EXPECT_EQ(Excerpt("abcd", 3), "abc");
+  EXPECT_EQ(Excerpt("ab\xc3\xa4", 3), "ab");
+  EXPECT_EQ(Excerpt("\xe2\x82\xac\xe2\x82\xac", 5), "\xe2\x82\xac");
+}
+
 TEST(FieldError, CarriesTheField) {
   const absl::Status status = FieldError("spec.network", "required");
   EXPECT_EQ(status.message(), "spec.network: required");
