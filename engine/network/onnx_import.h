@@ -13,9 +13,11 @@ namespace bitscape::network {
 
 struct ImportLimits {
   int64_t max_file_bytes = int64_t{1} << 30;
-  int64_t max_elements = int64_t{1} << 28;        // of one tensor, weights or activation
+  int64_t max_elements = int64_t{1} << 28;        // of one tensor of weights or constants
   int64_t max_total_elements = int64_t{1} << 28;  // of all weights and constants
   int max_nodes = 100'000;
+  // Of one activation of one image: evaluation holds whole batches of them.
+  int64_t max_activation_elements = int64_t{1} << 24;
 };
 
 // `bytes` is the file; `file` names it in messages. Every initializer and attribute is checked

@@ -86,10 +86,12 @@ absl::StatusOr<int> OnnxGraph::AddNode(std::string_view name, Operator op, std::
           fmt::format("its value would have the shape {}", ToString(shape)));
     }
   }
-  if (!BoundedElementCount(shape, limits_.max_elements)) {
+  const bool constant = std::holds_alternative<Constant>(op);
+  const int64_t limit = constant ? limits_.max_elements : limits_.max_activation_elements;
+  if (!BoundedElementCount(shape, limit)) {
     return absl::ResourceExhaustedError(
-        fmt::format("its value of shape {} has more than {} elements, the limit for one tensor",
-                    ToString(shape), limits_.max_elements));
+        fmt::format("its value of shape {} has more than {} elements, the limit for one {}",
+                    ToString(shape), limit, constant ? "tensor" : "activation"));
   }
   BITSCAPE_RETURN_IF_ERROR(Charge(WeightElements(op)));
   network.nodes.push_back(

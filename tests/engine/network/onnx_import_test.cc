@@ -238,10 +238,22 @@ TEST(OnnxImport, NamesTheLimitThatIsExceeded) {
               absl::StatusCode::kResourceExhausted, {"bytes, the limit is 10"});
   ExpectError(ImportError(SmallModel(), {.max_nodes = 1}), absl::StatusCode::kResourceExhausted,
               {"2 nodes, the limit is 1"});
-  ExpectError(ImportError(SmallModel(), {.max_elements = 130}),
-              absl::StatusCode::kResourceExhausted, {"'conv'", "1x4x6x6", "130 elements"});
+  ExpectError(ImportError(SmallModel(), {.max_elements = 71}), absl::StatusCode::kResourceExhausted,
+              {"'conv'", "4x2x3x3", "71 elements"});
+  ExpectError(ImportError(SmallModel(), {.max_activation_elements = 130}),
+              absl::StatusCode::kResourceExhausted,
+              {"'conv'", "1x4x6x6", "130 elements, the limit for one activation"});
   ExpectError(ImportError(SmallModel(), {.max_total_elements = 71}),
               absl::StatusCode::kResourceExhausted, {"72 elements", "is 71"});
+}
+
+// A batch of what this would be does not fit in memory.
+TEST(OnnxImport, RefusesAnActivationThatPaddingBlowsUp) {
+  OnnxBuilder b;
+  const std::string x = b.Input("image", {1, 28, 28});
+  b.Output(b.Node("Pad", {x, b.Integers("pads", {0, 0, 0, 0, 0, 0, 4068, 4070})}, {}, "pad"));
+  ExpectError(ImportError(b), absl::StatusCode::kResourceExhausted,
+              {"'pad'", "1x1x4096x4098", "16777216 elements, the limit for one activation"});
 }
 
 // One initializer read by many nodes may not multiply in memory.
