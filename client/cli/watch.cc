@@ -105,9 +105,8 @@ std::vector<std::string> SweepPicture::FrontLines(size_t limit) const {
     return a->metrics().accuracy() > b->metrics().accuracy();
   });
   std::vector<std::string> lines = {
-      fmt::format("  the front so far, {} plans: accuracy, energy, weights / activations / "
-                  "accumulator",
-                  points.size())};
+      fmt::format("  the front{}, {} plans: accuracy, energy, weights / activations / accumulator",
+                  HasEnded(sweep_.state()) ? "" : " so far", points.size())};
   for (const v1::Trial* trial : points) {
     if (lines.size() > limit) {
       lines.push_back(fmt::format("  and {} more", points.size() - limit));
