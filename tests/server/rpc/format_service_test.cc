@@ -41,7 +41,9 @@ class FormatServiceTest : public ::testing::Test {
       bytes += response.chunk();
     }
     values->resize(bytes.size() / sizeof(float));
-    std::memcpy(values->data(), bytes.data(), bytes.size());
+    if (!bytes.empty()) {
+      std::memcpy(values->data(), bytes.data(), bytes.size());
+    }
     return stream->Finish();
   }
   static v1::RoundTensorRequest Header(const std::string& format, std::vector<int64_t> shape) {
