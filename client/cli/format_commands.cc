@@ -22,22 +22,23 @@ constexpr int64_t kMaxValues = int64_t{1} << 26;
 
 View ViewOf(const v1::Format& format) {
   View view;
-  view.facts = {
-      {"format", format.name()},
-      {"summary", format.summary()},
-      {"source", format.source()},
-      {"bits of a code", std::to_string(format.bits())},
-      {"bits of a value",
-       fmt::format("{} (with the scales of 1,024 values)", Number(format.bits_per_value()))},
-      {"range", fmt::format("{} .. {}{}", Number(format.smallest()), Number(format.largest()),
-                            format.scale().empty() ? "" : " at scale 1")},
-      {"smallest positive", Number(format.smallest_positive())},
-      {"scale", format.scale().empty() ? "none" : format.scale()},
-      {"zero point", format.zero_point() ? "yes" : "no"}};
+  const bool at_scale_1 = !format.scale().empty() && !format.scale().starts_with("2^");
+  view.facts = {{"format", format.name()},
+                {"summary", format.summary()},
+                {"source", format.source()},
+                {"bits of a code", std::to_string(format.bits())},
+                {"bits of a value", fmt::format("{} (with the scales of 1,024 values)",
+                                                Number(format.bits_per_value()))},
+                {"range", fmt::format("{} .. {}{}", Number(format.smallest()),
+                                      Number(format.largest()), at_scale_1 ? " at scale 1" : "")},
+                {"smallest positive", Number(format.smallest_positive())},
+                {"scale", format.scale().empty() ? "none" : format.scale()},
+                {"zero point", format.zero_point() ? "yes" : "no"}};
   if (format.codes().empty()) return view;
   view.table.columns = {{"CODE", Align::kRight}, {"BITS"}, {"VALUE", Align::kRight}};
   for (const v1::Format::Code& code : format.codes()) {
-    view.table.rows.push_back({std::to_string(code.code()), code.bits(), code.value()});
+    view.table.rows.push_back({std::to_string(code.code()), code.bits(),
+                               code.value() + (code.unused() ? " (unused)" : "")});
   }
   return view;
 }

@@ -62,6 +62,17 @@ std::string ScaleText(const formats::NumberFormat& format) {
   return text;
 }
 
+// The scale where it is a constant of the format; 1 where it comes from the data.
+double ConstantScale(const formats::NumberFormat& format) {
+  double scale = 1;
+  for (const auto& level : format.scales) {
+    if (level && level->encoding == formats::ScaleEncoding::kFixed) {
+      scale *= std::ldexp(1.0, level->fixed_exponent);
+    }
+  }
+  return scale;
+}
+
 // The summary of the catalogue's row; a plain description for formats that have none.
 std::string Summary(const formats::Quantizer& quantizer) {
   for (const formats::CatalogRow& row : formats::Catalog()) {
@@ -88,9 +99,11 @@ v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
   const int bits = formats::ElementBits(format);
   proto.set_bits(bits);
   proto.set_bits_per_value(formats::BitsPerElement(quantizer, kGroupElements));
-  proto.set_largest(formats::LargestFinite(format.element));
-  proto.set_smallest(formats::SmallestFinite(format.element));
-  proto.set_smallest_positive(formats::SmallestPositive(format.element));
+  const double scale = ConstantScale(format);
+  const double smallest = formats::SmallestFinite(format.element) * scale;
+  proto.set_largest(formats::LargestFinite(format.element) * scale);
+  proto.set_smallest(smallest);
+  proto.set_smallest_positive(formats::SmallestPositive(format.element) * scale);
   proto.set_scale(ScaleText(format));
   proto.set_zero_point(format.zero_point);
   if (with_codes && bits <= kLargestTableBits) {
@@ -98,8 +111,9 @@ v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
       v1::Format::Code& row = *proto.add_codes();
       row.set_code(static_cast<int32_t>(code));
       row.set_bits(std::visit(BitsDrawer{code}, format.element));
-      const double value = formats::Decode(format.element, code);
+      const double value = formats::Decode(format.element, code) * scale;
       row.set_value(std::isnan(value) ? "nan" : fmt::format("{}", value));
+      row.set_unused(std::isfinite(value) && value < smallest);
     }
   }
   return proto;

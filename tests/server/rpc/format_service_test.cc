@@ -100,8 +100,16 @@ TEST_F(FormatServiceTest, DrawsInfinitiesAndIntegers) {
   EXPECT_EQ(format.codes(7).bits(), "0111");
   EXPECT_EQ(format.codes(7).value(), "7");
   EXPECT_EQ(format.codes(15).value(), "-1");
+  EXPECT_EQ(format.codes(8).value(), "-8");
+  EXPECT_TRUE(format.codes(8).unused());
+  EXPECT_FALSE(format.codes(9).unused());
   ASSERT_TRUE(Get("fixed8.4", &format).ok());
   EXPECT_EQ(format.scale(), "2^-4");
+  EXPECT_EQ(format.largest(), 7.9375);
+  EXPECT_EQ(format.smallest(), -8);
+  EXPECT_EQ(format.smallest_positive(), 0.0625);
+  EXPECT_EQ(format.codes(1).value(), "0.0625");
+  EXPECT_FALSE(format.codes(0x80).unused());
 }
 
 TEST_F(FormatServiceTest, HasNoTableForWideFormats) {
