@@ -12,17 +12,20 @@
 namespace bitscape::emulate {
 namespace {
 
+using formats::Quantizer;
 using network::Node;
 
 // Gathers one layer's facts.
 class Planner {
  public:
-  Planner(SharedState& shared, const NamedGraph& graph, int64_t images, const Operation& operation)
+  Planner(SharedState& shared, const NamedGraph& graph, int64_t images, const Operation& operation,
+          const Quantizer& vector_format)
       : shared_(shared),
         graph_(graph),
         images_(images),
         operation_(operation),
-        node_(At(operation.node)) {}
+        node_(At(operation.node)),
+        wraps_(vector_format.overflow == formats::Overflow::kWrap) {}
 
   absl::StatusOr<MacLayer> Plan(const quantize::LayerPrecision& precision) {
     const network::Tensor* weights = WeightsOf(node_);
@@ -91,14 +94,15 @@ class Planner {
   }
 
   // Unsigned 8-bit operands run fastest; a signed quantizer gives no negative code to a value
-  // without sign.
+  // without sign. Where values between layers wrap around, a large sum of such values has one.
   ElementKind IntegerKind() {
     const auto* integer =
         std::get_if<formats::Integer>(&layer_.activations_quantizer.format.element);
     if (integer == nullptr || !integer->is_signed) {
       return ElementKind::kUint8;
     }
-    const bool nonnegative = graph_.graph.nonnegative[static_cast<size_t>(operation_.inputs[0])];
+    const bool nonnegative =
+        !wraps_ && graph_.graph.nonnegative[static_cast<size_t>(operation_.inputs[0])];
     const bool drops_sign = integer->bits > 1 && nonnegative && IsFast(ElementKind::kUint8);
     return drops_sign ? ElementKind::kUint8 : ElementKind::kInt8;
   }
@@ -147,6 +151,7 @@ class Planner {
   const int64_t images_;
   const Operation& operation_;
   const Node& node_;
+  const bool wraps_;
   MacLayer layer_;
 };
 
@@ -169,8 +174,9 @@ std::span<const float> MacLayer::bias() const {
 
 absl::StatusOr<MacLayer> PlanMacLayer(SharedState& shared, const NamedGraph& graph, int64_t images,
                                       const Operation& operation,
-                                      const quantize::LayerPrecision& precision) {
-  return Planner(shared, graph, images, operation).Plan(precision);
+                                      const quantize::LayerPrecision& precision,
+                                      const Quantizer& vector_format) {
+  return Planner(shared, graph, images, operation, vector_format).Plan(precision);
 }
 
 }  // namespace bitscape::emulate

@@ -54,9 +54,11 @@ struct MacLayer {
   }
 };
 
-// Errors: those of rounding weights and of activation scales.
+// `vector_format` is what the values between layers are rounded to. Errors: those of rounding
+// weights and of activation scales.
 absl::StatusOr<MacLayer> PlanMacLayer(SharedState& shared, const NamedGraph& graph, int64_t images,
                                       const Operation& operation,
-                                      const quantize::LayerPrecision& precision);
+                                      const quantize::LayerPrecision& precision,
+                                      const formats::Quantizer& vector_format);
 
 }  // namespace bitscape::emulate

@@ -203,8 +203,9 @@ class PlanCompiler::PlanVisit {
 
   absl::StatusOr<int> Mac(const Operation& operation) {
     const size_t mac = static_cast<size_t>(operation.mac);
-    BITSCAPE_ASSIGN_OR_RETURN(const MacLayer layer,
-                              PlanMacLayer(shared_, graph_, images_, operation, plan_.layers[mac]));
+    BITSCAPE_ASSIGN_OR_RETURN(
+        const MacLayer layer,
+        PlanMacLayer(shared_, graph_, images_, operation, plan_.layers[mac], plan_.vector_format));
     LayerPath& path = result_.layers[mac];
     path.path = layer.decision.path;
     path.exact = layer.decision.exact;

@@ -164,6 +164,21 @@ TEST(Evaluator, FixedPointNetworksAgreeBitForBit) {
   EXPECT_THAT(fast.layers, Each(Field(&LayerPath::exact, true)));
 }
 
+// A sum of values without sign may wrap below zero between layers.
+TEST(Evaluator, WrappedValuesKeepTheirSign) {
+  bitscape::testing::OnnxBuilder builder;
+  std::string x = builder.Input("image", {1, 28, 28});
+  const std::string left = builder.Node("Relu", {builder.Conv(x, 1, 16, 3)});
+  const std::string right = builder.Node("Relu", {builder.Conv(x, 1, 16, 3)});
+  x = builder.Conv(builder.Node("Add", {left, right}), 16, 16, 3);
+  builder.Output(builder.Node("Flatten", {x}));
+  const Bench bench(builder.Bytes(), RandomDataset(32, 1, 28));
+  const std::string plan =
+      "weights=fixed8.7,activations=fixed8.6,accumulator=int32,vector=fixed8.6:wrap";
+  const PlanResult fast = bench.Run(*bench.fast, plan, 32);
+  EXPECT_EQ(fast.logits, bench.Run(*bench.reference, plan, 32).logits);
+}
+
 const std::vector<std::string>& MixedPlans() {
   static const auto* const plans = new std::vector<std::string>{
       "weights=fp32",
