@@ -102,7 +102,7 @@ void AddDatasetCommands(CommandLine& line) {
               {LastPart(dataset.name()), fmt::format("{}", fmt::join(dataset.image_shape(), "x")),
                std::to_string(dataset.classes()), Count(dataset.test_images()),
                Count(dataset.validation_images()), Count(dataset.calibration_images()),
-               dataset.source()});
+               dataset.error().empty() ? dataset.source() : "unreadable: " + dataset.error()});
         }
         return Print(session.globals, *datasets, view, "datasets");
       });

@@ -34,6 +34,7 @@ int ExitCode(absl::StatusCode code) {
       return kExitOk;
     case absl::StatusCode::kInvalidArgument:
     case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kUnimplemented:  // what was asked for is not supported, and named
       return kExitUsage;
     case absl::StatusCode::kNotFound:
       return kExitNotFound;

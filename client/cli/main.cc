@@ -1,6 +1,7 @@
 // bitscape: the command-line client.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <grpc/grpc.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -76,6 +77,8 @@ int main(int argc, char** argv) {
   bitscape::cli::ReserveStandardStreams();
   // The library's own log lines would stand between ours; errors reach the user as statuses.
   setenv("GRPC_VERBOSITY", "NONE", 0);
+  // Held to the end: when its last user goes, the library may wait ten seconds for a poller.
+  grpc_init();
   bitscape::cli::InstallInterrupts();
   try {
     return bitscape::cli::Run(argc, argv);

@@ -123,10 +123,10 @@ void AddNetworkCommands(CommandLine& line) {
                               {"WEIGHTS", Align::kRight},
                               {"SOURCE"}};
         for (const v1::Network& network : networks->networks()) {
-          view.table.rows.push_back({LastPart(network.name()),
-                                     fmt::format("{}", fmt::join(network.input_shape(), "x")),
-                                     std::to_string(network.outputs()), Count(network.macs()),
-                                     Count(network.weights()), network.source()});
+          view.table.rows.push_back(
+              {LastPart(network.name()), fmt::format("{}", fmt::join(network.input_shape(), "x")),
+               std::to_string(network.outputs()), Count(network.macs()), Count(network.weights()),
+               network.error().empty() ? network.source() : "unreadable: " + network.error()});
         }
         return Print(session.globals, *networks, view, "networks");
       });

@@ -73,8 +73,14 @@ class DatasetServiceImpl final : public v1::DatasetService::Service {
         NamePage page, PageOfNames("datasets", context_.library.DatasetNames(), request.page_size(),
                                    request.page_token()));
     for (const std::string& name : page.names) {
-      BITSCAPE_ASSIGN_OR_RETURN(const auto dataset, context_.library.GetDataset(name));
-      *response->add_datasets() = ToResource(*dataset);
+      const auto dataset = context_.library.GetDataset(name);
+      if (dataset.ok()) {
+        *response->add_datasets() = ToResource(**dataset);
+      } else {
+        v1::Dataset& unreadable = *response->add_datasets();
+        unreadable.set_name(DatasetName(name));
+        unreadable.set_error(std::string(dataset.status().message()));
+      }
     }
     response->set_next_page_token(std::move(page.next_page_token));
     return absl::OkStatus();

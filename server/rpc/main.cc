@@ -1,4 +1,5 @@
 // bitscape-server: runs until SIGTERM or SIGINT.
+#include <grpc/grpc.h>
 #include <signal.h>
 
 #include <CLI/CLI.hpp>
@@ -41,6 +42,8 @@ sigset_t EndSignals() {
 
 int main(int argc, char** argv) {
   namespace server = bitscape::server;
+  // Held to the end: when its last user goes, the library may wait ten seconds for a poller.
+  grpc_init();
   server::ServerOptions options;
   options.http_listen = "127.0.0.1:7421";
   std::string database = (server::UserDataDirectory() / "bitscape.db").string();

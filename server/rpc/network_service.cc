@@ -124,8 +124,14 @@ class NetworkServiceImpl final : public v1::NetworkService::Service {
         NamePage page, PageOfNames("networks", context_.library.NetworkNames(), request.page_size(),
                                    request.page_token()));
     for (const std::string& name : page.names) {
-      BITSCAPE_ASSIGN_OR_RETURN(const auto network, context_.library.GetNetwork(name));
-      *response->add_networks() = ToResource(*network, /*with_layers=*/false);
+      const auto network = context_.library.GetNetwork(name);
+      if (network.ok()) {
+        *response->add_networks() = ToResource(**network, /*with_layers=*/false);
+      } else {
+        v1::Network& unreadable = *response->add_networks();
+        unreadable.set_name(NetworkName(name));
+        unreadable.set_error(std::string(network.status().message()));
+      }
     }
     response->set_next_page_token(std::move(page.next_page_token));
     return absl::OkStatus();

@@ -211,6 +211,8 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(const ServerOptions& optio
   BITSCAPE_ASSIGN_OR_RETURN(std::unique_ptr<Log> log,
                             Log::Create(options.log_level, options.log_to_stderr));
   BITSCAPE_ASSIGN_OR_RETURN(const Plan plan, ParseAddresses(options));
+  // Without it there would be no networks and no machines: better no server than an empty one.
+  BITSCAPE_RETURN_IF_ERROR(DataDirectory().status());
   auto server = std::make_unique<ServerImpl>(std::move(log));
   ServerOptions absolute = options;
   absolute.database = std::filesystem::absolute(options.database).lexically_normal();

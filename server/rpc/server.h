@@ -25,7 +25,7 @@ struct ServerOptions {
 class Server {
  public:
   // Starts everything; unfinished sweeps go on. Errors: kUnavailable for an address in use (named),
-  // and those of OpenSqliteStore.
+  // those of OpenSqliteStore, and kNotFound without a data folder.
   static absl::StatusOr<std::unique_ptr<Server>> Start(const ServerOptions& options);
   virtual ~Server() = default;  // Shutdown() if needed
 

@@ -20,6 +20,7 @@
 
 #include "bitscape/v1/server.grpc.pb.h"
 #include "bitscape/v1/sweep.grpc.pb.h"
+#include "engine/core/files.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "server/rpc/services.h"
 #include "tests/server/rpc/running_server.h"
@@ -186,6 +187,17 @@ TEST(Lifecycle, RefusesBadOptions) {
   options.listen.clear();
   options.log_level = "info";
   expect(options, "no address to listen on");
+}
+
+TEST(Lifecycle, RefusesToStartWithoutADataFolder) {
+  const std::filesystem::path kept = *DataDirectory();
+  setenv("BITSCAPE_DATA_DIR", "/no/such/folder", 1);
+  const TemporaryFolder folder;
+  const auto server = Server::Start(Options(folder.path() / "a.db", "127.0.0.1:0"));
+  setenv("BITSCAPE_DATA_DIR", kept.c_str(), 1);
+  EXPECT_EQ(server.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(server.status().message()), HasSubstr("/no/such/folder"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() / "a.db"));
 }
 
 TEST(Lifecycle, ReplacesTheSocketOfADeadServer) {

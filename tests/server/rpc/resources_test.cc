@@ -344,5 +344,34 @@ TEST_F(ResourcesTest, TellsTheServersStatus) {
                           "http://" + running_->server().HttpAddress()));
 }
 
+TEST(UnreadableResources, AreMarkedInListsAndHideNoOthers) {
+  const TemporaryFolder folder;
+  const std::filesystem::path data = *DataDirectory();
+  std::filesystem::copy(data, folder.path(), std::filesystem::copy_options::recursive);
+  ASSERT_TRUE(WriteFileAtomically(folder.path() / "zoo" / "lenet5.onnx", "no model").ok());
+  setenv("BITSCAPE_DATA_DIR", folder.path().c_str(), 1);
+  setenv("BITSCAPE_DATASETS_DIR", folder.path().c_str(), 1);
+  RunningServer running;
+  v1::ListNetworksResponse networks;
+  v1::ListDatasetsResponse datasets;
+  Call network_call;
+  Call dataset_call;
+  const grpc::Status listed =
+      v1::NetworkService::NewStub(running.channel())->ListNetworks(&network_call, {}, &networks);
+  const grpc::Status also =
+      v1::DatasetService::NewStub(running.channel())->ListDatasets(&dataset_call, {}, &datasets);
+  setenv("BITSCAPE_DATA_DIR", data.c_str(), 1);
+  unsetenv("BITSCAPE_DATASETS_DIR");
+  ASSERT_TRUE(listed.ok()) << listed.error_message();
+  ASSERT_TRUE(also.ok()) << also.error_message();
+  ASSERT_EQ(networks.networks_size(), 3);
+  EXPECT_EQ(networks.networks(1).name(), "networks/lenet5");
+  EXPECT_THAT(networks.networks(1).error(), HasSubstr("lenet5.onnx"));
+  EXPECT_EQ(networks.networks(2).error(), "");
+  EXPECT_EQ(networks.networks(2).parameters(), 77'754);
+  ASSERT_EQ(datasets.datasets_size(), 1);
+  EXPECT_THAT(datasets.datasets(0).error(), HasSubstr("dataset-fashion-mnist"));
+}
+
 }  // namespace
 }  // namespace bitscape::server
