@@ -15,6 +15,7 @@
 #include "engine/data/dataset.h"
 #include "engine/emulate/evaluator.h"
 #include "engine/quantize/precision_plan.h"
+#include "tests/engine/emulate/test_support.h"
 
 namespace bitscape::emulate {
 namespace {
@@ -28,20 +29,6 @@ const data::Dataset& FashionMnist() {
 nlohmann::json ReferenceOf(const std::string& name) {
   const auto path = DataDirectory().value() / "zoo" / (name + ".json");
   return nlohmann::json::parse(ReadFile(path, 1 << 20).value());
-}
-
-std::vector<quantize::ResolvedPlan> Resolve(const network::Network& network,
-                                            const std::vector<std::string>& texts) {
-  std::vector<quantize::LayerIdentity> layers;
-  for (const int mac : network::MacLayers(network)) {
-    const network::Node& node = network.nodes[static_cast<size_t>(mac)];
-    layers.push_back({node.name, std::string(network::OperatorName(node.op))});
-  }
-  std::vector<quantize::ResolvedPlan> plans;
-  for (const std::string& text : texts) {
-    plans.push_back(quantize::ResolvePlan(quantize::ParsePlan(text).value(), layers).value());
-  }
-  return plans;
 }
 
 constexpr data::ImageRange kAll{0, 10'000};
