@@ -1,13 +1,44 @@
 #include "engine/emulate/batch_runner.h"
 
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <utility>
 
 #include "engine/core/status.h"
 #include "engine/emulate/evaluator.h"
 
 namespace bitscape::emulate {
+namespace {
+
+// What this process may use at most: the machine's memory, or its control group's share of it.
+int64_t MemoryBytes() {
+  const int64_t physical = int64_t{sysconf(_SC_PHYS_PAGES)} * int64_t{sysconf(_SC_PAGESIZE)};
+  int64_t group = 0;
+  std::ifstream limit("/sys/fs/cgroup/memory.max");  // "max" where there is none
+  return limit >> group && group > 0 ? std::min(group, physical) : physical;
+}
+
+// The system grants memory that it does not have and ends the process when it is used: so buffers
+// beyond it are refused before.
+absl::Status CheckMemory(const Program& program, int64_t threads) {
+  const int64_t limit = MemoryBytes();
+  const int64_t each = program.buffer_bytes();
+  if (each <= limit / threads) {
+    return absl::OkStatus();
+  }
+  constexpr double kGigabyte = 1e9;
+  return absl::ResourceExhaustedError(
+      fmt::format("evaluation needs {:.1f} GB of buffers on each of {} threads for batches of {} "
+                  "images, this machine has {:.1f} GB",
+                  static_cast<double>(each) / kGigabyte, threads, kBatchSize,
+                  static_cast<double>(limit) / kGigabyte));
+}
+
+}  // namespace
 
 BatchRunner::BatchRunner(Engine& engine, PixelScaler pixels, int threads)
     : pixels_(std::move(pixels)), pool_(threads) {
@@ -22,8 +53,10 @@ absl::Status BatchRunner::Run(const Program& program, const data::ImageSet& imag
   const int64_t batches = (range.size() + kBatchSize - 1) / kBatchSize;
   std::vector<absl::Status> failures(workspaces_.size());
   std::atomic<bool> failed = false;
-  for (const std::unique_ptr<Workspace>& workspace : workspaces_) {
-    workspace->Fit(program);
+  const int64_t workers = std::min(batches, static_cast<int64_t>(workspaces_.size()));
+  BITSCAPE_RETURN_IF_ERROR(CheckMemory(program, workers));
+  for (int64_t worker = 0; worker < workers; ++worker) {
+    workspaces_[static_cast<size_t>(worker)]->Fit(program);
   }
   pool_.ParallelFor(batches, [&](int64_t batch, int worker) {
     if (failed || stop.stop_requested()) {

@@ -25,7 +25,8 @@ class BatchRunner {
   BatchRunner(Engine& engine, PixelScaler pixels, int threads);
 
   // The tail is padded with the range's last image.
-  // Errors: kCancelled once `stop` is asked for; what a step failed with.
+  // Errors: kCancelled once `stop` is asked for; kResourceExhausted where the buffers of all
+  // threads are larger than this machine's memory; what a step failed with.
   absl::Status Run(const Program& program, const data::ImageSet& images, data::ImageRange range,
                    const std::stop_token& stop, const Visitor& visit);
 

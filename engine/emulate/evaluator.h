@@ -76,7 +76,8 @@ class Evaluator {
   // Evaluates `plans` over images [range) of `split`; range.begin is a multiple of kBatchSize.
   // Results do not depend on threads, on the other plans, or on how a set is cut into ranges.
   // Errors: kInvalidArgument (range, number of layers), kUnimplemented (a quantizer this build
-  // can't run; the layer is named), kCancelled (stop requested; nothing is returned).
+  // can't run; the layer is named), kCancelled (stop requested; nothing is returned),
+  // kResourceExhausted (the buffers of all threads are larger than this machine's memory).
   virtual absl::StatusOr<std::vector<PlanResult>> Evaluate(
       std::span<const quantize::ResolvedPlan> plans, data::Split split, data::ImageRange range,
       Observer* observer = nullptr, std::stop_token stop = {}) = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 #include "engine/core/status.h"
@@ -123,6 +124,10 @@ void Program::Keep(const std::vector<bool>& wanted) {
   std::reverse(kept.begin(), kept.end());
   steps_ = std::move(kept);
   AssignSlots(kept_outputs);
+}
+
+int64_t Program::buffer_bytes() const {
+  return std::accumulate(slot_bytes_.begin(), slot_bytes_.end(), scratch_bytes_);
 }
 
 ProgramBuilder::ProgramBuilder(Engine& engine, const Shape& images) : engine_(engine) {

@@ -44,6 +44,7 @@ class Program {
   const std::vector<int>& outputs() const { return outputs_; }  // values, kept to the end
   const std::vector<int64_t>& slot_bytes() const { return slot_bytes_; }
   int64_t scratch_bytes() const { return scratch_bytes_; }
+  int64_t buffer_bytes() const;  // of one worker: all slots and the scratch
 
  private:
   friend class ProgramBuilder;

@@ -425,6 +425,29 @@ TEST_P(EvaluatorErrors, NamesTheLayerOfWhatCannotBeRun) {
 INSTANTIATE_TEST_SUITE_P(Both, EvaluatorErrors, ::testing::Bool(),
                          [](const auto& tested) { return tested.param ? "OneDnn" : "Reference"; });
 
+// 1.1 TB: one value of a batch takes 2.1 GB, and calibration keeps those of all layers.
+TEST(Evaluator, RefusesWhatTheMachinesMemoryDoesNotHold) {
+  constexpr int64_t kChannels = 21000;
+  bitscape::testing::OnnxBuilder builder;
+  std::string x = builder.Conv(builder.Input("image", {1, 28, 28}), 1, kChannels, 1);
+  for (int layer = 0; layer < 8; ++layer) {
+    x = builder.Conv(x, kChannels, kChannels, 1, {{"group", kChannels}});
+  }
+  builder.Output(builder.Node("Flatten", {builder.Node("GlobalAveragePool", {x})}));
+  const network::Network network = Import(builder.Bytes());
+  data::Dataset dataset = RandomDataset(2048, 1, 28);
+  dataset.calibration = RandomImages(2048, 1, 28, 3);
+  auto evaluator =
+      Evaluator::Create(network, dataset, {.threads = 64, .calibration_images = 2048}).value();
+  const absl::Status status =
+      evaluator->Evaluate(Resolve(network, {"weights=fp32"}), data::Split::kTest, {0, 2048})
+          .status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()),
+              ::testing::AllOf(HasSubstr("GB of buffers on each of 64 threads for batches of 32"),
+                               HasSubstr("this machine has")));
+}
+
 TEST(Evaluator, RefusesValuesWithoutABatch) {
   network::Network network = Import(bitscape::testing::MlpModel());
   for (network::Node& node : network.nodes) {
