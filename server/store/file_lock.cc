@@ -25,10 +25,22 @@ std::string Holder(int descriptor) {
   return pid.empty() ? "another process" : "process " + pid;
 }
 
+// The file that `database` stands for, which need not exist: a symbolic link must not give one
+// database two locks.
+std::filesystem::path RealPath(std::filesystem::path database) {
+  constexpr int kMostLinks = 40;  // as the system has it
+  std::error_code error;
+  for (int link = 0; link < kMostLinks && std::filesystem::is_symlink(database, error); ++link) {
+    database = database.parent_path() / std::filesystem::read_symlink(database, error);
+  }
+  std::filesystem::path real = std::filesystem::weakly_canonical(database, error);
+  return error ? database : real;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FileLock>> FileLock::Acquire(const std::filesystem::path& database) {
-  const std::string path = database.string() + ".lock";
+  const std::string path = RealPath(database).string() + ".lock";
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (descriptor < 0) {
     return absl::PermissionDeniedError(

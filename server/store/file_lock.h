@@ -12,7 +12,8 @@ namespace bitscape::server {
 // process id as text; it stays when the lock goes (removing it would race with the next holder).
 class FileLock {
  public:
-  // Locks "<database>.lock". Errors: kFailedPrecondition naming the holder; kPermissionDenied.
+  // Locks "<database>.lock", symbolic links followed. Errors: kFailedPrecondition naming the
+  // holder; kPermissionDenied.
   static absl::StatusOr<std::unique_ptr<FileLock>> Acquire(const std::filesystem::path& database);
   ~FileLock();
   FileLock(const FileLock&) = delete;

@@ -94,6 +94,21 @@ TEST_F(SqliteStoreTest, RefusesASecondServerAndNamesTheFirst) {
   EXPECT_TRUE(OpenSqliteStore(path_).ok());
 }
 
+// The links are there before the database.
+TEST_F(SqliteStoreTest, RefusesASecondServerByAnotherNameOfTheFile) {
+  std::filesystem::create_directory(folder_ / "links");
+  const std::filesystem::path links[] = {folder_ / "absolute.db",
+                                         folder_ / "links" / "relative.db"};
+  std::filesystem::create_symlink(path_, links[0]);
+  std::filesystem::create_symlink("../absolute.db", links[1]);
+  const auto first = Open(links[1]);
+  for (const std::filesystem::path& name : {path_, links[0], folder_ / "links/../results.db"}) {
+    const auto second = OpenSqliteStore(name);
+    EXPECT_EQ(second.status().code(), absl::StatusCode::kFailedPrecondition) << name;
+    EXPECT_THAT(std::string(second.status().message()), HasSubstr("results.db.lock"));
+  }
+}
+
 TEST_F(SqliteStoreTest, RefusesANewerVersionAndLeavesItAlone) {
   CreateWithOneSweep();
   RunSql(path_, "PRAGMA user_version = 9");
