@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "engine/core/status.h"
 #include "engine/formats/notation.h"
 
@@ -83,7 +85,10 @@ Quantizer Float32() {
 
 double BitsPerElement(const Quantizer& quantizer, double group_elements) {
   BITSCAPE_CHECK(group_elements > 0, "a group has elements");
-  return ElementBits(quantizer.format) + ScaleBits(quantizer.format) / group_elements;
+  const double scales = quantizer.granularity == Granularity::kBlock
+                            ? std::ceil(group_elements / quantizer.block_size)
+                            : 1;
+  return ElementBits(quantizer.format) + scales * ScaleBits(quantizer.format) / group_elements;
 }
 
 int ScaleBits(const NumberFormat& format) {

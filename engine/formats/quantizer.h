@@ -41,8 +41,9 @@ absl::StatusOr<Quantizer> ParseQuantizer(std::string_view notation);
 // The quantizer that changes nothing: fp32.
 Quantizer Float32();
 
-// Average bits of storage for one element, with the scales and zero points of `group_elements`
-// elements sharing one scale (e.g. the weights of an output channel).
+// Average bits of storage for one element of a group, e.g. of an output channel's weights. The
+// group's elements share one scale and zero point; blocks have one each, the last of a group may be
+// shorter. int4:block32 has 4 + 32/32 = 5.
 double BitsPerElement(const Quantizer& quantizer, double group_elements);
 
 // Scale and zero-point storage of one group in bits: float32 32, power of two 8, fixed 0; a zero

@@ -194,6 +194,14 @@ TEST(FormatProperties, BitsAndScales) {
   EXPECT_EQ(ScaleBits(MustParse("fp16").format), 0);
   EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int8:channel"), 64), 8.5);
   EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("fp8_e4m3"), 64), 8);
+  // One scale for each block, whatever the group.
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int4:block32"), 1024), 5);
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("fp8_e4m3:scaled:block16"), 1024), 10);
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("dfx8:block32"), 64), 8.25);
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("uint4:asym:block64"), 128), 4 + 36.0 / 64);
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int4:block32"), 40), 4 + 2 * 32.0 / 40);  // 32 and 8
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int4:block32"), 16), 6);
+  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int8:token"), 64), 8.5);
 }
 
 TEST(FormatProperties, Kinds) {

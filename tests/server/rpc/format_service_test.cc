@@ -96,6 +96,9 @@ TEST_F(FormatServiceTest, DrawsInfinitiesAndIntegers) {
   EXPECT_EQ(format.name(), "int4:channel");
   EXPECT_EQ(format.scale(), "float32");
   EXPECT_EQ(format.bits_per_value(), 4 + 32.0 / 1024);
+  v1::Format blocks;
+  ASSERT_TRUE(Get("int4:block32", &blocks).ok());
+  EXPECT_EQ(blocks.bits_per_value(), 5);
   ASSERT_EQ(format.codes_size(), 16);
   EXPECT_EQ(format.codes(7).bits(), "0111");
   EXPECT_EQ(format.codes(7).value(), "7");
