@@ -71,11 +71,9 @@ class Analytic final : public CostModel {
   absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers,
                                        const quantize::ResolvedPlan& plan,
                                        const Accelerator& accelerator) const override {
-    BITSCAPE_ASSIGN_OR_RETURN(const Machine machine, PriceMachine(accelerator));
-    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<MacOperands> operands, PlanOperands(layers, plan));
-    BITSCAPE_ASSIGN_OR_RETURN(const auto choice, ChooseDatapaths(machine, layers, operands));
-    if (const Infeasible* infeasible = std::get_if<Infeasible>(&choice)) return *infeasible;
-    const Datapaths& datapaths = std::get<Datapaths>(choice);
+    BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator));
+    if (Infeasible* infeasible = std::get_if<Infeasible>(&laid)) return std::move(*infeasible);
+    auto& [machine, datapaths, report] = std::get<LaidPlan>(laid);
 
     WeightStationaryArray array;
     array.rows = accelerator.array_rows;
@@ -87,16 +85,12 @@ class Analytic final : public CostModel {
           accelerator.memories[static_cast<size_t>(machine.element_level)].capacity_bytes * 8;
     }
 
-    CostReport report;
-    report.clock_ghz = accelerator.clock_ghz;
-    report.area = MachineArea(machine, datapaths);
-    report.layers.reserve(layers.size());
     for (size_t i = 0; i < layers.size(); ++i) {
       const size_t datapath = datapaths.of_layer[i];
       report.layers.push_back(EstimateLayer(machine, array, layers[i], plan, i,
                                             datapaths.built[datapath], datapaths.costs[datapath]));
     }
-    return report;
+    return std::move(report);
   }
 
  private:

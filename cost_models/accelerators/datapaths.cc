@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "cost_models/accelerators/float_datapath.h"
 #include "cost_models/accelerators/machine.h"
-#include "engine/core/status.h"
 
 namespace bitscape::cost_models {
 namespace {
@@ -40,17 +40,52 @@ bool SameArithmetic(const MacOperands& a, const MacOperands& b) {
          a.accumulator.is_float == b.accumulator.is_float;
 }
 
+// The plan's notation, with the width in the multiplier where the notation does not show it.
+std::string Describe(const std::string& notation, OperandWidth width) {
+  width.zero_point = false;  // the notation has it
+  const std::string shown = ToString(width);
+  return notation.find(shown) == std::string::npos ? fmt::format("{} ({})", notation, shown)
+                                                   : notation;
+}
+
+std::string Describe(const quantize::LayerPrecision& precision, const network::MacShape& layer,
+                     const MacOperands& need) {
+  const formats::Quantizer& weights =
+      layer.weights_are_activations ? precision.activations : precision.weights;
+  const bool exact = precision.accumulator.kind == quantize::Accumulator::Kind::kInt32;
+  return fmt::format("{} x {} + {}", Describe(weights.ToString(), need.weight),
+                     Describe(precision.activations.ToString(), need.activation),
+                     exact ? ToString(need.accumulator)
+                           : Describe(precision.accumulator.ToString(), need.accumulator));
+}
+
 Infeasible CannotRun(const Machine& machine, const network::MacShape& layer,
-                     const MacOperands& operands, const std::vector<MacOperands>& built) {
+                     const quantize::LayerPrecision& precision, const MacOperands& need,
+                     const std::vector<MacOperands>& built) {
   std::vector<std::string> taken;
   for (const MacOperands& datapath : built) taken.push_back("up to " + ToString(datapath));
-  return {fmt::format("layer {}: {}, the machine {} takes {}", layer.name, ToString(operands),
+  const bool zero_point = need.weight.zero_point || need.activation.zero_point;
+  return {fmt::format("layer {}: {}{}, the machine {} takes {}", layer.name,
+                      Describe(precision, layer, need),
+                      zero_point ? "; zero points are not supported by the machine's datapath" : "",
                       machine.accelerator->name, fmt::join(taken, " or "))};
 }
 
-absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseFixed(
-    const Machine& machine, std::span<const network::MacShape> layers,
-    std::span<const MacOperands> operands) {
+// What a datapath must hold: of an int32 accumulator no more than the exact sum.
+MacOperands LeastOperands(MacOperands operands, const quantize::LayerPrecision& precision,
+                          const network::MacShape& layer) {
+  if (precision.accumulator.kind == quantize::Accumulator::Kind::kInt32 &&
+      !operands.weight.is_float && !operands.activation.is_float) {
+    const int bits = std::min(operands.accumulator.bits, ExactSumBits(precision, layer));
+    operands.accumulator.bits = operands.accumulator.significand_bits = bits;
+  }
+  return operands;
+}
+
+std::variant<Datapaths, Infeasible> ChooseFixed(const Machine& machine,
+                                                std::span<const network::MacShape> layers,
+                                                const quantize::ResolvedPlan& plan,
+                                                std::span<const MacOperands> operands) {
   Datapaths datapaths;
   for (const DatapathLimits& limits : machine.accelerator->datapaths) {
     datapaths.built.push_back(FixedOperands(limits));
@@ -58,20 +93,23 @@ absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseFixed(
         machine.family->estimate(datapaths.built.back(), *machine.technology));
   }
   for (size_t layer = 0; layer < layers.size(); ++layer) {
+    const MacOperands need = LeastOperands(operands[layer], plan.layers[layer], layers[layer]);
     std::optional<size_t> chosen;
     for (size_t i = 0; i < datapaths.built.size(); ++i) {
-      if (!Fits(operands[layer], datapaths.built[i])) continue;
+      if (!Fits(need, datapaths.built[i])) continue;
       if (!chosen || datapaths.costs[i].energy_pj < datapaths.costs[*chosen].energy_pj) chosen = i;
     }
-    if (!chosen) return CannotRun(machine, layers[layer], operands[layer], datapaths.built);
+    if (!chosen) {
+      return CannotRun(machine, layers[layer], plan.layers[layer], need, datapaths.built);
+    }
     datapaths.of_layer.push_back(*chosen);
   }
   return datapaths;
 }
 
-absl::StatusOr<std::variant<Datapaths, Infeasible>> BuildForPlan(
-    const Machine& machine, std::span<const network::MacShape> layers,
-    std::span<const MacOperands> operands) {
+std::variant<Datapaths, Infeasible> BuildForPlan(const Machine& machine,
+                                                 std::span<const network::MacShape> layers,
+                                                 std::span<const MacOperands> operands) {
   Datapaths datapaths;
   datapaths.of_layer.reserve(layers.size());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
@@ -99,11 +137,12 @@ absl::StatusOr<std::variant<Datapaths, Infeasible>> BuildForPlan(
 
 }  // namespace
 
-absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
-    const Machine& machine, std::span<const network::MacShape> layers,
-    std::span<const MacOperands> operands) {
+std::variant<Datapaths, Infeasible> ChooseDatapaths(const Machine& machine,
+                                                    std::span<const network::MacShape> layers,
+                                                    const quantize::ResolvedPlan& plan,
+                                                    std::span<const MacOperands> operands) {
   return machine.accelerator->datapaths.empty() ? BuildForPlan(machine, layers, operands)
-                                                : ChooseFixed(machine, layers, operands);
+                                                : ChooseFixed(machine, layers, plan, operands);
 }
 
 }  // namespace bitscape::cost_models

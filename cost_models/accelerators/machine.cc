@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "engine/core/status.h"
 
 namespace bitscape::cost_models {
@@ -13,6 +15,42 @@ bool Holds(const MemoryLevel& level, size_t tensor) {
   const std::array<bool, kTensors> holds = {level.holds_weights, level.holds_inputs,
                                             level.holds_outputs};
   return holds[tensor];
+}
+
+// Operands of every layer.
+absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
+                                                      const quantize::ResolvedPlan& plan) {
+  if (layers.size() != plan.layers.size()) {
+    return absl::InvalidArgumentError(fmt::format("the plan has {} layers, the network has {}",
+                                                  plan.layers.size(), layers.size()));
+  }
+  if (layers.empty()) {
+    return absl::InvalidArgumentError(
+        "the network has no multiply-accumulate layer, and nothing else has a price");
+  }
+  std::vector<MacOperands> operands;
+  operands.reserve(layers.size());
+  for (size_t i = 0; i < layers.size(); ++i) {
+    absl::StatusOr<MacOperands> of_layer = OperandsFor(plan.layers[i], layers[i]);
+    if (!of_layer.ok()) return Annotate(of_layer.status(), "layer " + layers[i].name);
+    operands.push_back(*of_layer);
+  }
+  return operands;
+}
+
+// All datapaths of the array and all on-chip memories.
+std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths) {
+  const double elements =
+      static_cast<double>(machine.accelerator->array_rows) * machine.accelerator->array_columns;
+  double datapath_um2 = 0;
+  for (const MacCost& cost : datapaths.costs) datapath_um2 += cost.area_um2;
+  std::vector<AreaItem> area = {{"mac_array", elements * datapath_um2}};
+  for (const PricedMemory& memory : machine.memories) {
+    if (memory.level->kind == MemoryKind::kDram) continue;  // another chip
+    area.push_back(
+        {memory.level->name, memory.cost.area_um2 * (memory.level->per_pe ? elements : 1)});
+  }
+  return area;
 }
 
 }  // namespace
@@ -43,44 +81,24 @@ absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator) {
   return machine;
 }
 
-absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
-                                                      const quantize::ResolvedPlan& plan) {
-  if (layers.size() != plan.layers.size()) {
-    return absl::InvalidArgumentError(fmt::format("the plan has {} layers, the network has {}",
-                                                  plan.layers.size(), layers.size()));
-  }
-  if (layers.empty()) {
-    return absl::InvalidArgumentError(
-        "the network has no multiply-accumulate layer, and nothing else has a price");
-  }
-  std::vector<MacOperands> operands;
-  operands.reserve(layers.size());
-  for (size_t i = 0; i < layers.size(); ++i) {
-    absl::StatusOr<MacOperands> of_layer = OperandsFor(plan.layers[i], layers[i]);
-    if (!of_layer.ok()) return Annotate(of_layer.status(), "layer " + layers[i].name);
-    operands.push_back(*of_layer);
-  }
-  return operands;
-}
-
 int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index) {
   const formats::Quantizer& stored =
       index + 1 < plan.layers.size() ? plan.layers[index + 1].activations : plan.vector_format;
   return formats::ElementBits(stored.format);
 }
 
-std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths) {
-  const double elements =
-      static_cast<double>(machine.accelerator->array_rows) * machine.accelerator->array_columns;
-  double datapath_um2 = 0;
-  for (const MacCost& cost : datapaths.costs) datapath_um2 += cost.area_um2;
-  std::vector<AreaItem> area = {{"mac_array", elements * datapath_um2}};
-  for (const PricedMemory& memory : machine.memories) {
-    if (memory.level->kind == MemoryKind::kDram) continue;  // another chip
-    area.push_back(
-        {memory.level->name, memory.cost.area_um2 * (memory.level->per_pe ? elements : 1)});
-  }
-  return area;
+absl::StatusOr<std::variant<LaidPlan, Infeasible>> LayPlan(
+    std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
+    const Accelerator& accelerator) {
+  BITSCAPE_ASSIGN_OR_RETURN(Machine machine, PriceMachine(accelerator));
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<MacOperands> operands, PlanOperands(layers, plan));
+  std::variant<Datapaths, Infeasible> choice = ChooseDatapaths(machine, layers, plan, operands);
+  if (Infeasible* infeasible = std::get_if<Infeasible>(&choice)) return std::move(*infeasible);
+  LaidPlan laid{std::move(machine), std::get<Datapaths>(std::move(choice)), {}};
+  laid.report.clock_ghz = accelerator.clock_ghz;
+  laid.report.area = MachineArea(laid.machine, laid.datapaths);
+  laid.report.layers.reserve(layers.size());
+  return laid;
 }
 
 }  // namespace bitscape::cost_models

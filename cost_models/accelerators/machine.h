@@ -48,21 +48,29 @@ struct Datapaths {
 
 // A machine without datapaths gets one for each mix of arithmetic in the plan, as wide as its
 // widest layer; a narrower layer runs on it at its full cost. A machine with datapaths runs each
-// layer on the cheapest that fits. Errors: those of OperandsFor, naming the layer. Infeasible: the
-// layer, its operands, what the machine takes.
-absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
-    const Machine& machine, std::span<const network::MacShape> layers,
-    std::span<const MacOperands> operands);
+// layer on the cheapest that fits, and an int32 accumulator fits where the exact sum does. One
+// operand set a layer and precision. Infeasible: the layer, its operands, what the machine takes.
+std::variant<Datapaths, Infeasible> ChooseDatapaths(const Machine& machine,
+                                                    std::span<const network::MacShape> layers,
+                                                    const quantize::ResolvedPlan& plan,
+                                                    std::span<const MacOperands> operands);
 
-// Operands of every layer. Errors: kInvalidArgument where the numbers of layers differ or are 0.
-absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
-                                                      const quantize::ResolvedPlan& plan);
+// A plan laid on a machine: what every model starts from.
+struct LaidPlan {
+  Machine machine;
+  Datapaths datapaths;
+  CostReport report;  // clock and area; room for the layers
+};
+
+// `accelerator` must outlive the result. Errors: those of Validate and OperandsFor;
+// kInvalidArgument where the numbers of layers differ or are 0. Infeasible: the layer, its
+// operands, what the machine takes.
+absl::StatusOr<std::variant<LaidPlan, Infeasible>> LayPlan(
+    std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
+    const Accelerator& accelerator);
 
 // Width in which layer `index` stores its outputs: the activation format of the next layer in the
 // list, and the plan's vector format after the last.
 int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index);
-
-// All datapaths of the array and all on-chip memories.
-std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths);
 
 }  // namespace bitscape::cost_models

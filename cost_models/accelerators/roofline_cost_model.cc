@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "cost_models/accelerators/cost_model.h"
 #include "cost_models/accelerators/machine.h"
@@ -14,21 +15,14 @@ class Roofline final : public CostModel {
   absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers,
                                        const quantize::ResolvedPlan& plan,
                                        const Accelerator& accelerator) const override {
-    BITSCAPE_ASSIGN_OR_RETURN(const Machine machine, PriceMachine(accelerator));
-    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<MacOperands> operands, PlanOperands(layers, plan));
-    BITSCAPE_ASSIGN_OR_RETURN(const auto choice, ChooseDatapaths(machine, layers, operands));
-    if (const Infeasible* infeasible = std::get_if<Infeasible>(&choice)) return *infeasible;
-    const Datapaths& datapaths = std::get<Datapaths>(choice);
-
-    CostReport report;
-    report.clock_ghz = accelerator.clock_ghz;
-    report.area = MachineArea(machine, datapaths);
-    report.layers.reserve(layers.size());
+    BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator));
+    if (Infeasible* infeasible = std::get_if<Infeasible>(&laid)) return std::move(*infeasible);
+    auto& [machine, datapaths, report] = std::get<LaidPlan>(laid);
     for (size_t i = 0; i < layers.size(); ++i) {
       report.layers.push_back(
           EstimateLayer(machine, layers[i], plan, i, datapaths.costs[datapaths.of_layer[i]]));
     }
-    return report;
+    return std::move(report);
   }
 
  private:

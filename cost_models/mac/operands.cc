@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "engine/core/status.h"
 
@@ -41,6 +42,11 @@ absl::Status CheckPriced(const formats::Quantizer& quantizer, std::string_view t
         fmt::format("{} in {}: no cost for this granularity; priced: one scale a tensor{}", tensor,
                     quantizer.ToString(), scales_leave_the_sum ? " or an output channel" : ""));
   }
+  if (quantizer.rounding == formats::Rounding::kStochastic) {
+    return absl::UnimplementedError(fmt::format(
+        "{} in {}: no cost for stochastic rounding; priced: roundings without random numbers",
+        tensor, quantizer.ToString()));
+  }
   if (quantizer.dynamic_range) {
     return absl::UnimplementedError(
         fmt::format("{} in {}: no cost for a range found at run time; priced: static ranges",
@@ -76,7 +82,20 @@ absl::StatusOr<OperandWidth> AccumulatorFor(const quantize::Accumulator& accumul
                     "chunk1 without alignment",
                     accumulator.ToString()));
   }
+  if (accumulator.format->rounding == formats::Rounding::kStochastic) {
+    return absl::UnimplementedError(
+        fmt::format("accumulator {}: no cost for stochastic rounding; priced: roundings without "
+                    "random numbers",
+                    accumulator.ToString()));
+  }
   return WidthOf(accumulator.format->format);
+}
+
+// Of a code as it enters the multiplier.
+double LargestMagnitude(const formats::NumberFormat& format) {
+  const double largest = formats::LargestFinite(format.element);
+  const double smallest = formats::SmallestFinite(format.element);
+  return format.zero_point ? largest - smallest : std::max(largest, -smallest);
 }
 
 }  // namespace
@@ -106,6 +125,15 @@ absl::StatusOr<MacOperands> OperandsFor(const quantize::LayerPrecision& precisio
                             AccumulatorFor(precision.accumulator, operands.weight,
                                            operands.activation, layer.ReductionLength()));
   return operands;
+}
+
+int ExactSumBits(const quantize::LayerPrecision& precision, const network::MacShape& layer) {
+  const formats::Quantizer& weights =
+      layer.weights_are_activations ? precision.activations : precision.weights;
+  const double largest_sum = LargestMagnitude(weights.format) *
+                             LargestMagnitude(precision.activations.format) *
+                             static_cast<double>(layer.ReductionLength());
+  return std::ilogb(std::max(largest_sum, 1.0)) + 2;  // ilogb + 1 for the magnitude, and the sign
 }
 
 OperandWidth Widest(const OperandWidth& a, const OperandWidth& b) {

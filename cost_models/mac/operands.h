@@ -29,13 +29,17 @@ struct MacOperands {
 std::string ToString(const MacOperands& operands);  // "int8 x int8 + int24"
 
 // The operands of `layer` in `precision`. Where both operands are activations, the weight operand
-// has the activations' format. An int32 accumulator is as wide as an exact sum can need and no
-// wider: min(32, n_w + n_a + ceil(log2(C R S))); others have the width of their format. Errors:
-// kUnimplemented, naming the value, for what has no price yet: scales inside the reduction
-// (activations by channel, blocks), by token or position, ranges found at run time, sums by chunks
-// or alignment.
+// has the activations' format. An int32 accumulator has the lecture's bound for an exact sum,
+// min(32, n_w + n_a + ceil(log2(C R S))), which may be wider than ExactSumBits; others have the
+// width of their format. Errors: kUnimplemented, naming the value, for what has no price yet:
+// scales inside the reduction (activations by channel, blocks), by token or position, ranges found
+// at run time, stochastic rounding, sums by chunks or alignment.
 absl::StatusOr<MacOperands> OperandsFor(const quantize::LayerPrecision& precision,
                                         const network::MacShape& layer);
+
+// Bits of the narrowest signed register that every sum of the layer fits: of largest weight x
+// largest activation x C R S, zero points subtracted. Both formats have integer codes.
+int ExactSumBits(const quantize::LayerPrecision& precision, const network::MacShape& layer);
 
 // Wide enough for both. Kinds (integer or float) must agree.
 OperandWidth Widest(const OperandWidth& a, const OperandWidth& b);

@@ -284,13 +284,35 @@ TEST(CostModel, FixedDatapathsRefuseWhatTheyCannotTake) {
             "feasible");
   EXPECT_EQ(
       Refused(layers, std::string(kInt8) + ";[conv2]weights=int9:channel", Int8Array()),
-      "layer conv2: int9 x int8 + int25, the machine int8_array takes up to int8 x int8 + int32");
+      "layer conv2: int9:channel x int8 + int24, the machine int8_array takes up to int8 x int8 + "
+      "int32");
   EXPECT_THAT(Refused(layers, kFp16, Int8Array()),
-              HasSubstr("layer stem: e5m10 x e5m10 + e8m23, the machine int8_array takes"));
+              HasSubstr("layer stem: fp16 (e5m10) x fp16 (e5m10) + fp32 (e8m23), the machine "
+                        "int8_array takes"));
   EXPECT_THAT(Refused(layers, "weights=int8,activations=int8", Int8Array()),
-              HasSubstr("layer stem: int8 x int8 + e8m23"));
-  EXPECT_THAT(Refused(layers, "weights=int8,activations=uint8:asym,accumulator=int32", Int8Array()),
-              HasSubstr("int8 x int8:asym + int21"));
+              HasSubstr("layer stem: int8 x int8 + fp32 (e8m23)"));
+  EXPECT_EQ(Refused(layers, "weights=int8,activations=uint8:asym,accumulator=int32", Int8Array()),
+            "layer stem: int8 x uint8:asym + int20; zero points are not supported by the machine's "
+            "datapath, the machine int8_array takes up to int8 x int8 + int32");
+}
+
+// 25 products of 7 x 127 are 22,225 at most, which 16 signed bits hold; 37 are 32,893 and do not.
+TEST(CostModel, FixedDatapathsTakeWhatHoldsTheExactSum) {
+  Accelerator machine = Int8Array();
+  machine.datapaths[0].accumulator_bits = 16;
+  const std::string plan = "weights=int4,activations=int8,accumulator=int32";
+  EXPECT_EQ(Refused({ConvLayer("k25", 1, 4, 5, 8)}, plan, machine), "feasible");
+  EXPECT_EQ(Refused({GemmLayer("k36", 36, 4)}, plan, machine), "feasible");
+  EXPECT_EQ(Refused({GemmLayer("k37", 37, 4)}, plan, machine),
+            "layer k37: int4 x int8 + int17, the machine int8_array takes up to int8 x int8 + "
+            "int16");
+  EXPECT_THAT(Refused({GemmLayer("k4", 4, 4)},
+                      "weights=int4,activations=fixed9.4,accumulator=int32", machine),
+              HasSubstr("layer k4: int4 x fixed9.4 (int9) + int14"));
+  // A register of the plan has the width that the plan says.
+  EXPECT_THAT(
+      Refused({GemmLayer("k4", 4, 4)}, "weights=int4,activations=int8,accumulator=int17", machine),
+      HasSubstr("layer k4: int4 x int8 + int17"));
 }
 
 TEST(CostModel, FixedDatapathsRunNarrowLayersAtFullCost) {
@@ -310,8 +332,8 @@ TEST(CostModel, FixedFloatDatapathsTakeWhatTheirBitsHold) {
   EXPECT_EQ(Refused(layers, "weights=fp8_e4m3,activations=fp8_e5m2", machine), "feasible");
   EXPECT_THAT(
       Refused(layers, "weights=bf16,activations=bf16", machine),
-      HasSubstr("e8m7 x e8m7 + e8m23, the machine int8_array takes up to int8 x int8 + int32 or "
-                "up to e5m10 x e5m10 + e8m23"));
+      HasSubstr("bf16 (e8m7) x bf16 (e8m7) + fp32 (e8m23), the machine int8_array takes up to "
+                "int8 x int8 + int32 or up to e5m10 x e5m10 + e8m23"));
 }
 
 TEST(CostModel, FloatProductsInIntegerSumsAreInfeasible) {
@@ -335,6 +357,15 @@ TEST(CostModel, ErrorsNameTheLayer) {
     EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
     EXPECT_THAT(std::string(status.message()),
                 HasSubstr("layer conv2: activations in int8:dynamic"));
+  }
+  quantize::ResolvedPlan stochastic = PlanFor(layers, kInt8);
+  stochastic.layers[1].weights.rounding = formats::Rounding::kStochastic;
+  for (const CostModel* model : {&AnalyticCostModel(), &RooflineCostModel()}) {
+    const absl::Status status = model->Estimate(layers, stochastic, EyerissLike()).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr("layer conv1: weights in " + stochastic.layers[1].weights.ToString() +
+                          ": no cost for stochastic rounding"));
   }
   plan.layers.pop_back();
   const absl::Status sizes = AnalyticCostModel().Estimate(layers, plan, EyerissLike()).status();

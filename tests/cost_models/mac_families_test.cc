@@ -163,6 +163,23 @@ TEST(Operands, ExactIntegerSumsAreAsWideAsTheReductionNeeds) {
             8 + 8 + 7);
 }
 
+TEST(Operands, ExactSumBitsComeFromTheRangesOfCodes) {
+  const auto bits = [](std::string_view formats, const network::MacShape& layer) {
+    const std::string plan = std::string(formats) + ",accumulator=int32";
+    return ExactSumBits(PlanFor({layer}, plan).layers[0], layer);
+  };
+  const network::MacShape one = GemmLayer("fc", 1, 1);
+  EXPECT_EQ(bits("weights=int2,activations=int2", one), 2);             // +-1
+  EXPECT_EQ(bits("weights=int8,activations=int8", one), 15);            // 127^2 = 16129
+  EXPECT_EQ(bits("weights=int8:full,activations=int8:full", one), 16);  // 128^2 = 2^14
+  EXPECT_EQ(bits("weights=int8,activations=uint8", one), 16);           // 127 * 255 = 32385
+  EXPECT_EQ(bits("weights=int8,activations=uint8:asym", one), 16);      // code - zero point
+  EXPECT_EQ(bits("weights=int4,activations=int8", ConvLayer("conv", 1, 1, 5, 8)), 16);
+  network::MacShape product = GemmLayer("scores", 2, 4);
+  product.weights_are_activations = true;
+  EXPECT_EQ(bits("weights=int2,activations=int8", product), 16);  // 2 * 127^2 = 32258
+}
+
 TEST(Operands, WidthsComeFromTheFormats) {
   const network::MacShape conv = ConvLayer("conv", 16, 16, 3, 8);
   const MacOperands operands =
@@ -208,6 +225,17 @@ TEST(Operands, WhatHasNoPriceIsAnErrorNotZero) {
   quantize::LayerPrecision dynamic = int8;
   dynamic.activations.dynamic_range = true;
   EXPECT_THAT(refusal(dynamic), HasSubstr("no cost for a range found at run time"));
+
+  quantize::LayerPrecision stochastic = int8;
+  stochastic.activations.rounding = formats::Rounding::kStochastic;
+  EXPECT_THAT(refusal(stochastic), HasSubstr("activations in " + stochastic.activations.ToString() +
+                                             ": no cost for stochastic rounding"));
+
+  quantize::LayerPrecision random_sums = int8;
+  random_sums.accumulator.kind = quantize::Accumulator::Kind::kNarrow;
+  random_sums.accumulator.format = *formats::ParseQuantizer("fp16");
+  random_sums.accumulator.format->rounding = formats::Rounding::kStochastic;
+  EXPECT_THAT(refusal(random_sums), HasSubstr("no cost for stochastic rounding"));
 
   quantize::LayerPrecision chunks = int8;
   chunks.accumulator.kind = quantize::Accumulator::Kind::kNarrow;
