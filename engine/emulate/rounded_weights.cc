@@ -14,7 +14,8 @@ namespace bitscape::emulate {
 absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
                                           const formats::Quantizer& quantizer) {
   if (quantizer.rounding == formats::Rounding::kStochastic) {
-    return absl::UnimplementedError("weights=" + quantizer.ToString() + ": stochastic rounding");
+    return absl::UnimplementedError("weights=" + quantizer.ToString() +
+                                    ": stochastic rounding of weights can't be emulated yet");
   }
   const int64_t channels = weights.shape[0];
   BITSCAPE_ASSIGN_OR_RETURN(quantize::RoundedTensor tensor,
