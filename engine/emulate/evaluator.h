@@ -86,6 +86,15 @@ class Evaluator {
   virtual absl::StatusOr<std::vector<LayerPath>> Paths(const quantize::ResolvedPlan& plan) = 0;
 };
 
+// Whether Evaluate can run `plan`, found without weights or images. Errors: kInvalidArgument for
+// another number of layers than the network has or operands that an accumulator can't add;
+// kUnimplemented for what this build can't run. The layer is named.
+absl::Status CheckPlan(const network::Network& network, const quantize::ResolvedPlan& plan);
+// The parts of CheckPlan that do not depend on a layer.
+absl::Status CheckWeights(const formats::Quantizer& quantizer);
+absl::Status CheckActivations(const formats::Quantizer& quantizer);
+absl::Status CheckAccumulator(const quantize::Accumulator& accumulator);
+
 // The slow obvious version: plain loops in float32 and int32, one plan at a time, no oneDNN. Test
 // oracle.
 absl::StatusOr<std::unique_ptr<Evaluator>> CreateReferenceEvaluator(const network::Network& network,

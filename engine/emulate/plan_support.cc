@@ -9,9 +9,16 @@
 #include "engine/emulate/evaluator.h"
 
 namespace bitscape::emulate {
-namespace {
 
 using formats::Quantizer;
+
+absl::Status CheckWeights(const Quantizer& quantizer) {
+  if (quantizer.rounding == formats::Rounding::kStochastic) {
+    return absl::UnimplementedError(fmt::format(
+        "weights={}: stochastic rounding of weights can't be emulated yet", quantizer.ToString()));
+  }
+  return quantize::CheckWeights(quantizer);
+}
 
 absl::Status CheckActivations(const Quantizer& quantizer) {
   const char* problem = nullptr;
@@ -28,16 +35,26 @@ absl::Status CheckActivations(const Quantizer& quantizer) {
     return absl::UnimplementedError(fmt::format(
         "activations={}: {} of activations can't be emulated yet", quantizer.ToString(), problem));
   }
+  return quantize::CheckActivations(quantizer);
+}
+
+absl::Status CheckAccumulator(const quantize::Accumulator& accumulator) {
+  if (accumulator.kind == quantize::Accumulator::Kind::kNarrow) {
+    return absl::UnimplementedError(
+        fmt::format("accumulator={}: narrow accumulators can't be emulated yet; fp32 and int32 can",
+                    accumulator.ToString()));
+  }
   return absl::OkStatus();
 }
 
+namespace {
+
 absl::Status CheckLayer(const quantize::LayerPrecision& layer, bool two_activations) {
-  BITSCAPE_RETURN_IF_ERROR(CheckActivations(layer.activations));
   using Kind = quantize::Accumulator::Kind;
-  if (layer.accumulator.kind == Kind::kNarrow) {
-    return absl::UnimplementedError(
-        fmt::format("accumulator={}: narrow accumulators can't be emulated yet; fp32 and int32 can",
-                    layer.accumulator.ToString()));
+  BITSCAPE_RETURN_IF_ERROR(CheckActivations(layer.activations));
+  BITSCAPE_RETURN_IF_ERROR(CheckAccumulator(layer.accumulator));
+  if (!two_activations) {
+    BITSCAPE_RETURN_IF_ERROR(CheckWeights(layer.weights));
   }
   const Quantizer& weights = two_activations ? layer.activations : layer.weights;
   if (layer.accumulator.kind == Kind::kInt32 &&

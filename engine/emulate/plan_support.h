@@ -1,4 +1,4 @@
-// Which plans this build can run, and the scales of their activations: shared by both evaluators.
+// Which datasets and images a network can be evaluated on: shared by both evaluators.
 #pragma once
 
 #include <absl/status/status.h>
@@ -16,10 +16,6 @@ namespace bitscape::emulate {
 
 // [MAC layer][operand], of the unquantized network on the calibration images.
 using CalibrationRanges = std::vector<std::vector<quantize::RangeStatistics>>;
-
-// kInvalidArgument for another number of layers than the network has; kUnimplemented for what can't
-// be run, with the layer's name.
-absl::Status CheckPlan(const network::Network& network, const quantize::ResolvedPlan& plan);
 
 // kInvalidArgument where the network can't be evaluated on the dataset: no weights, another input
 // shape or number of input scalings, fewer outputs than classes.

@@ -22,6 +22,23 @@ struct Group {
   size_t begin, count;
 };
 
+absl::Status CheckRangeOfData(const Quantizer& quantizer) {
+  switch (quantizer.range) {
+    case RangeMethod::kMinMax:
+    case RangeMethod::kPercentile:
+    case RangeMethod::kClip:
+      return absl::OkStatus();
+    case RangeMethod::kMse:
+    case RangeMethod::kKl:
+    case RangeMethod::kAciq:
+    case RangeMethod::kPact:
+      break;
+  }
+  return absl::UnimplementedError(
+      fmt::format("{}: this range method can't be computed here; minmax, pN and clip=V can",
+                  quantizer.ToString()));
+}
+
 absl::StatusOr<RangeStatistics> RangeOf(const Quantizer& quantizer, std::span<const float> values) {
   RangeStatistics range;
   range.Observe(values);
@@ -56,9 +73,7 @@ absl::StatusOr<RangeStatistics> RangeOf(const Quantizer& quantizer, std::span<co
     case RangeMethod::kPact:
       break;
   }
-  return absl::UnimplementedError(
-      fmt::format("{}: this range method can't be computed here; minmax, pN and clip=V can",
-                  quantizer.ToString()));
+  return CheckRangeOfData(quantizer);
 }
 
 // Rounds each group with a scale of its own.
@@ -137,12 +152,17 @@ absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer,
           fmt::format("weight {} is {}; weights must be finite", i, weights[i]));
     }
   }
-  size_t group = weights.size();
+  BITSCAPE_RETURN_IF_ERROR(CheckWeights(quantizer));
+  const size_t group = quantizer.granularity == Granularity::kChannel
+                           ? weights.size() / static_cast<size_t>(channels)
+                           : weights.size();
+  return RoundGroups(quantizer, weights, RowGroups(weights.size(), weights.size(), group), key);
+}
+
+absl::Status CheckWeights(const Quantizer& quantizer) {
   switch (quantizer.granularity) {
     case Granularity::kTensor:
-      break;
     case Granularity::kChannel:
-      group /= static_cast<size_t>(channels);
       break;
     case Granularity::kBlock:
       return absl::UnimplementedError(
@@ -155,12 +175,12 @@ absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer,
       return absl::InvalidArgumentError(fmt::format(
           "weights {}: weights share scales by tensor, channel or block", quantizer.ToString()));
   }
-  return RoundGroups(quantizer, weights, RowGroups(weights.size(), weights.size(), group), key);
+  if (!formats::HasScale(quantizer.format)) return absl::OkStatus();
+  return Annotate(CheckRangeOfData(quantizer), "weights");
 }
 
-absl::StatusOr<Scaling> ActivationScaling(const Quantizer& quantizer,
-                                          const RangeStatistics& statistics) {
-  if (!formats::HasScale(quantizer.format)) return ScalingForRange(quantizer.format, 0, 0);
+absl::Status CheckActivations(const Quantizer& quantizer) {
+  if (!formats::HasScale(quantizer.format)) return absl::OkStatus();
   const auto unimplemented = [&](std::string_view what) {
     return absl::UnimplementedError(fmt::format("activations {}: {}", quantizer.ToString(), what));
   };
@@ -176,8 +196,16 @@ absl::StatusOr<Scaling> ActivationScaling(const Quantizer& quantizer,
   }
   if (quantizer.range != RangeMethod::kMinMax && quantizer.range != RangeMethod::kClip) {
     return unimplemented(
-        "this range method needs more than the calibrated range; minmax and clip=V can");
+        "this range method needs more than the calibrated range; minmax and clip=V can be "
+        "computed");
   }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Scaling> ActivationScaling(const Quantizer& quantizer,
+                                          const RangeStatistics& statistics) {
+  if (!formats::HasScale(quantizer.format)) return ScalingForRange(quantizer.format, 0, 0);
+  BITSCAPE_RETURN_IF_ERROR(CheckActivations(quantizer));
   if (statistics.count == 0) {
     return absl::InvalidArgumentError(
         fmt::format("activations {}: calibration saw no finite value to take a range from",

@@ -37,6 +37,8 @@ struct RoundedTensor {
 absl::StatusOr<RoundedTensor> RoundWeights(const formats::Quantizer& quantizer,
                                            std::span<const float> weights, int64_t channels,
                                            formats::RandomKey key = {});
+// The errors of RoundWeights that the quantizer alone causes.
+absl::Status CheckWeights(const formats::Quantizer& quantizer);
 
 // Scale for a statically ranged activation tensor from calibration statistics.
 // Errors: kInvalidArgument where a range is needed and nothing was observed; kUnimplemented for
@@ -44,6 +46,8 @@ absl::StatusOr<RoundedTensor> RoundWeights(const formats::Quantizer& quantizer,
 // clip.
 absl::StatusOr<formats::Scaling> ActivationScaling(const formats::Quantizer& quantizer,
                                                    const RangeStatistics& statistics);
+// The errors of ActivationScaling that the quantizer alone causes.
+absl::Status CheckActivations(const formats::Quantizer& quantizer);
 
 // `format round`: any tensor, scales found from the data, channels along the first axis, blocks
 // along the last. Shape: product(shape) == values.size(). token: one scale for each row of the last

@@ -62,6 +62,10 @@ absl::StatusOr<Work> FindWork(const v1::EvaluateRequest& request, Library& libra
   BITSCAPE_ASSIGN_OR_RETURN(work.network, FindNetwork(library, request.network(), "network"));
   BITSCAPE_ASSIGN_OR_RETURN(work.dataset, FindDataset(library, request.dataset(), "dataset"));
   BITSCAPE_ASSIGN_OR_RETURN(work.plan, FindPlan(*work.network, request.plan(), "plan"));
+  if (const absl::Status status = emulate::CheckPlan(*work.network, work.plan.resolved);
+      !status.ok()) {
+    return AtField("plan", status);
+  }
   if (!request.split().empty()) {
     const absl::StatusOr<data::Split> split = data::ParseSplit(request.split());
     if (!split.ok()) {

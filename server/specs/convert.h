@@ -42,7 +42,8 @@ struct SweepContext {
 };
 // Expands the space into distinct trials (plans in file order, references last unless they are in
 // the space already, which are then marked), resolves them, gives them their identities. Limits: 1
-// to 100,000 trials. Errors: field errors with paths such as "spec.space.grids[0].weights[2]".
+// to 100,000 trials. Errors: field errors with paths such as "spec.space.grids[0].weights[2]", for
+// plans that can't be emulated, too.
 absl::StatusOr<SweepPlan> ToSweepPlan(const v1::SweepSpec& spec, const SweepContext& context);
 
 v1::Trial ToProto(const Trial& trial, const Sweep& sweep);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "engine/core/status.h"
+#include "engine/emulate/evaluator.h"
 #include "engine/quantize/precision_plan.h"
 #include "engine/search/searcher.h"
 #include "server/specs/convert.h"
@@ -61,6 +62,9 @@ absl::Status TrialCollector::Add(const quantize::PrecisionPlan& plan, const std:
   if (!resolved.ok()) {
     return AtField(field, Annotate(resolved.status(), text));
   }
+  if (const absl::Status status = emulate::CheckPlan(*context_.network, *resolved); !status.ok()) {
+    return AtField(field, status);
+  }
   const std::string key =
       AccuracyKey(network_digest_, split_digest_, evaluation_.images, calibration_digest_,
                   evaluation_.calibration_images, evaluation_.seed, *resolved);
@@ -105,15 +109,17 @@ absl::Status AddPlan(const std::string& text, const std::string& reference,
 using Quantizers = std::vector<formats::Quantizer>;
 
 absl::StatusOr<Quantizers> ParseAll(
-    const google::protobuf::RepeatedPtrField<std::string>& notations, const std::string& field) {
+    const google::protobuf::RepeatedPtrField<std::string>& notations, const std::string& field,
+    absl::Status (*check)(const formats::Quantizer&)) {
   if (notations.empty()) {
     return FieldError(field, "required: one format or more");
   }
   Quantizers quantizers;
   for (int i = 0; i < notations.size(); ++i) {
     absl::StatusOr<formats::Quantizer> quantizer = formats::ParseQuantizer(notations[i]);
-    if (!quantizer.ok()) {
-      return AtField(fmt::format("{}[{}]", field, i), quantizer.status());
+    const absl::Status status = quantizer.ok() ? check(*quantizer) : quantizer.status();
+    if (!status.ok()) {
+      return AtField(fmt::format("{}[{}]", field, i), status);
     }
     quantizers.push_back(*std::move(quantizer));
   }
@@ -126,8 +132,10 @@ absl::StatusOr<std::vector<std::optional<quantize::Accumulator>>> ParseAccumulat
   std::vector<std::optional<quantize::Accumulator>> accumulators;
   for (int i = 0; i < texts.size(); ++i) {
     absl::StatusOr<quantize::Accumulator> accumulator = quantize::ParseAccumulator(texts[i]);
-    if (!accumulator.ok()) {
-      return AtField(fmt::format("{}[{}]", field, i), accumulator.status());
+    const absl::Status status =
+        accumulator.ok() ? emulate::CheckAccumulator(*accumulator) : accumulator.status();
+    if (!status.ok()) {
+      return AtField(fmt::format("{}[{}]", field, i), status);
     }
     accumulators.push_back(*std::move(accumulator));
   }
@@ -139,9 +147,11 @@ absl::StatusOr<std::vector<std::optional<quantize::Accumulator>>> ParseAccumulat
 
 absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& field,
                      TrialCollector& trials) {
-  BITSCAPE_ASSIGN_OR_RETURN(const Quantizers weights, ParseAll(grid.weights(), field + ".weights"));
-  BITSCAPE_ASSIGN_OR_RETURN(const Quantizers activations,
-                            ParseAll(grid.activations(), field + ".activations"));
+  BITSCAPE_ASSIGN_OR_RETURN(const Quantizers weights,
+                            ParseAll(grid.weights(), field + ".weights", emulate::CheckWeights));
+  BITSCAPE_ASSIGN_OR_RETURN(
+      const Quantizers activations,
+      ParseAll(grid.activations(), field + ".activations", emulate::CheckActivations));
   BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::optional<quantize::Accumulator>> accumulators,
                             ParseAccumulators(grid.accumulators(), field + ".accumulators"));
   const search::Space space{{static_cast<int>(weights.size()), static_cast<int>(activations.size()),

@@ -101,6 +101,12 @@ TEST_F(EvaluationServiceTest, RefusesBadRequests) {
     EXPECT_EQ(FieldsOf(status).field_violations(0).field(), field);
   };
   const std::string plan = "weights=int8,activations=int8";
+  v1::Evaluation none;
+  const grpc::Status narrow = Evaluate(Request(plan + ",accumulator=int16", 32), &none);
+  EXPECT_EQ(narrow.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_THAT(narrow.error_message(), HasSubstr("narrow accumulators can't be emulated yet"));
+  ASSERT_EQ(FieldsOf(narrow).field_violations_size(), 1);
+  EXPECT_EQ(FieldsOf(narrow).field_violations(0).field(), "plan");
   expect(Request("", 32), "plan", "required");
   expect(Request("weights=int88", 32), "plan", "int88");
   expect(Request("weights=fp16,activations=fp16,accumulator=int32", 32), "plan", "int32");

@@ -81,9 +81,10 @@ class ToSweepPlanTest : public ::testing::Test {
     for (const TrialSpec& trial : Plan().trials) texts.push_back(trial.plan_text);
     return texts;
   }
-  void ExpectFieldError(const std::string& field, const std::string& message) {
+  void ExpectFieldError(const std::string& field, const std::string& message,
+                        absl::StatusCode code = absl::StatusCode::kInvalidArgument) {
     const absl::Status status = ToSweepPlan(spec_, context_).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+    EXPECT_EQ(status.code(), code) << status;
     EXPECT_THAT(std::string(status.message()), StartsWith(field + ": "));
     EXPECT_THAT(std::string(status.message()), HasSubstr(message));
     google::rpc::BadRequest details;
@@ -196,6 +197,37 @@ TEST_F(ToSweepPlanTest, RefusesBadPlacesByTheirPath) {
 TEST_F(ToSweepPlanTest, RefusesCombinationsWithoutMeaning) {
   AddGrid({"int8", "fp16"}, {"int8"}, {"fp32", "int32"});
   ExpectFieldError("spec.space.grids[0]", "weights=fp16,activations=int8,accumulator=int32");
+}
+
+TEST_F(ToSweepPlanTest, RefusesWhatCannotBeEmulated) {
+  const auto expect = [&](const std::string& field, const std::string& message) {
+    ExpectFieldError(field, message, absl::StatusCode::kUnimplemented);
+    spec_.clear_space();
+    spec_.clear_references();
+  };
+  AddGrid({"int8"}, {"int8"}, {"fp32", "int16"});
+  expect("spec.space.grids[0].accumulators[1]",
+         "accumulator=int16: narrow accumulators can't be emulated yet; fp32 and int32 can");
+  AddGrid({"int8", "int8:channel:stochastic"}, {"int8"});
+  expect("spec.space.grids[0].weights[1]",
+         "weights=int8:channel:stochastic: stochastic rounding of weights can't be emulated yet");
+  AddGrid({"int4:block32"}, {"int8"});
+  expect("spec.space.grids[0].weights[0]", "tensor and channel can be computed");
+  AddGrid({"int8:mse"}, {"int8"});
+  expect("spec.space.grids[0].weights[0]", "int8:mse: this range method can't be computed here");
+  AddGrid({"int8"}, {"int8", "int8:p99.9"});
+  expect("spec.space.grids[0].activations[1]", "minmax and clip=V can be computed");
+  AddGrid({"int8"}, {"int8:dynamic"});
+  expect("spec.space.grids[0].activations[0]", "dynamic ranges of activations");
+  AddPlan("weights=int8,activations=int8");
+  AddPlan("weights=int8,activations=int8;[fc]weights=int8:stochastic");
+  expect("spec.space.plans[1]",
+         "layer fc: weights=int8:stochastic: stochastic rounding of weights can't be emulated yet");
+  AddPlan("weights=int8,activations=int8,vector=fp16:stochastic");
+  expect("spec.space.plans[0]", "vector=fp16:stochastic: only formats");
+  AddPlan("weights=int8,activations=int8");
+  AddReference("narrow", "weights=int8,activations=int8,accumulator=int16");
+  expect("spec.references[0].plan", "layer fc: accumulator=int16: narrow accumulators");
 }
 
 TEST_F(ToSweepPlanTest, RefusesRulesForLayersThatAreNotThere) {
