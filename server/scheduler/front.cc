@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "engine/core/status.h"
 #include "engine/core/suggest.h"
@@ -77,7 +78,12 @@ absl::StatusOr<FrontResult> QueryFront(Store& store, const std::vector<std::stri
   FrontResult result;
   std::vector<Trial> trials;
   std::vector<search::Point> points;
+  std::set<std::string> seen_sweeps, seen_trials;
+  std::set<std::pair<std::string, std::string>> seen_references;  // digest, label
   for (const std::string& id : sweeps) {
+    if (!seen_sweeps.insert(id).second) {
+      continue;
+    }
     BITSCAPE_ASSIGN_OR_RETURN(const Sweep sweep, store.GetSweep(id));
     if (objectives.empty()) {
       objectives = sweep.objectives;
@@ -86,10 +92,14 @@ absl::StatusOr<FrontResult> QueryFront(Store& store, const std::vector<std::stri
     BITSCAPE_ASSIGN_OR_RETURN(std::vector<Trial> succeeded,
                               AllTrials(store, id, {TrialState::kSucceeded}));
     for (Trial& trial : succeeded) {
-      ++result.trials;
-      if (!trial.spec.reference.empty()) {
+      if (!trial.spec.reference.empty() &&
+          seen_references.emplace(trial.spec.digest, trial.spec.reference).second) {
         result.references.push_back(trial);
       }
+      if (!seen_trials.insert(trial.spec.digest).second) {
+        continue;
+      }
+      ++result.trials;
       search::Point point = PointOf(trial, objectives);
       if (!point.empty()) {
         points.push_back(std::move(point));

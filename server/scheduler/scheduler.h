@@ -36,9 +36,10 @@ struct FrontResult {
   int64_t trials = 0, dominated = 0;
 };
 
-// Over the SUCCEEDED trials of `sweeps`; no objectives: the first sweep's own. A trial with a value
-// that is not finite counts as dominated. Errors: kNotFound, kInvalidArgument (unknown objective
-// with the nearest name, fewer than 2 or more than 6, length of the reference point).
+// Over the SUCCEEDED trials of `sweeps`: equal ones (by digest) are one, that of the first sweep; a
+// reference is listed once for each of its labels. No objectives: the first sweep's own. A trial
+// with a value that is not finite counts as dominated. Errors: kNotFound, kInvalidArgument (unknown
+// objective with the nearest name, fewer than 2 or more than 6, length of the reference point).
 absl::StatusOr<FrontResult> QueryFront(Store& store, const std::vector<std::string>& sweeps,
                                        std::vector<std::string> objectives,
                                        std::vector<double> reference_point);

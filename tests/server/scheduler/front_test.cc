@@ -23,12 +23,14 @@ class FrontTest : public ::testing::Test {
   }
 
   void AddTrial(const std::string& sweep, int64_t ordinal, int64_t correct, double energy_pj,
-                const std::string& reference = "", double loss = 1) {
+                const std::string& reference = "", double loss = 1,
+                const std::string& digest = "") {
     Trial trial;
     trial.sweep = sweep;
     trial.ordinal = ordinal;
     trial.state = TrialState::kSucceeded;
     trial.spec.reference = reference;
+    trial.spec.digest = digest.empty() ? sweep + std::to_string(ordinal) : digest;
     trial.cost = TrialCost{.energy_pj = energy_pj};
     trial.metrics = MakeMetrics(*trial.cost, correct, 100, 100 * loss);
     ASSERT_TRUE(store_->Write({.trials = {trial}}).ok());
@@ -90,6 +92,26 @@ TEST_F(FrontTest, ComparesSweeps) {
   AddTrial("b", 0, 80, 5);
   AddTrial("b", 1, 90, 50);
   EXPECT_THAT(Names(QueryFront(*store_, {"a", "b"}, {}, {})->points), ElementsAre("b1", "b0"));
+}
+
+TEST_F(FrontTest, CountsEqualWorkOnce) {
+  AddSweep("a");
+  AddSweep("b");
+  AddTrial("a", 0, 70, 10, "small", 1, "x");
+  AddTrial("a", 1, 90, 40, "", 1, "y");
+  AddTrial("a", 2, 60, 20, "", 1, "z");      // dominated
+  AddTrial("b", 0, 90, 40, "fp32", 1, "y");  // a1's work, a reference here alone
+  AddTrial("b", 1, 70, 10, "small", 1, "x");
+  AddTrial("b", 2, 80, 20, "", 1, "w");
+  for (const std::vector<std::string>& sweeps :
+       {std::vector<std::string>{"a", "b"}, {"a", "b", "a", "b"}}) {
+    const auto front = QueryFront(*store_, sweeps, {}, {});
+    ASSERT_TRUE(front.ok()) << front.status();
+    EXPECT_THAT(Names(front->points), ElementsAre("a1", "b2", "a0"));
+    EXPECT_THAT(Names(front->references), ElementsAre("a0", "b0"));
+    EXPECT_EQ(front->trials, 4);
+    EXPECT_EQ(front->dominated, 1);
+  }
 }
 
 TEST_F(FrontTest, LeavesOutWhatHasNotSucceededAndWhatIsNotFinite) {
