@@ -1,6 +1,7 @@
 #include "server/scheduler/sweep_records.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -68,24 +69,43 @@ absl::StatusOr<std::vector<Sweep>> UnfinishedSweeps(Store& store) {
   }
 }
 
+namespace {
+
+// How many of a sweep's trials ended how, and the first reason given.
+absl::StatusOr<std::string> NothingSucceeded(Store& store, const Sweep& sweep, SweepCounts counts) {
+  constexpr std::pair<TrialState, const char*> kEnds[] = {{TrialState::kInfeasible, "infeasible"},
+                                                          {TrialState::kFailed, "failed"},
+                                                          {TrialState::kStopped, "stopped early"},
+                                                          {TrialState::kCancelled, "cancelled"}};
+  std::vector<std::string> parts;
+  for (const auto& [state, word] : kEnds) {
+    if (const int64_t count = counts.by_state[state]; count > 0) {
+      parts.push_back(fmt::format("{} {}", count, word));
+    }
+  }
+  BITSCAPE_ASSIGN_OR_RETURN(
+      const std::vector<Trial> first,
+      store.ListTrials({.sweep = sweep.id,
+                        .states = {TrialState::kInfeasible, TrialState::kFailed},
+                        .limit = 1}));
+  return fmt::format("none of {} trials succeeded: {}{}", sweep.trials, fmt::join(parts, ", "),
+                     first.empty() ? ""
+                                   : fmt::format("; the first one ({}): {}",
+                                                 TrialId(first[0].ordinal), first[0].reason));
+}
+
+}  // namespace
+
 absl::Status EndSweep(Store& store, Sweep& sweep) {
   BITSCAPE_ASSIGN_OR_RETURN(SweepCounts counts, store.CountTrials(sweep.id));
-  const int64_t failed = counts.by_state[TrialState::kFailed];
-  const int64_t results = counts.by_state[TrialState::kSucceeded] +
-                          counts.by_state[TrialState::kStopped] +
-                          counts.by_state[TrialState::kInfeasible];
   sweep.end_time_us = NowUs();
-  if (failed == 0 || results > 0) {
+  if (counts.by_state[TrialState::kSucceeded] > 0) {
     sweep.state = SweepState::kSucceeded;
     return absl::OkStatus();
   }
   sweep.state = SweepState::kFailed;
   if (sweep.error.empty()) {
-    BITSCAPE_ASSIGN_OR_RETURN(
-        const std::vector<Trial> first,
-        store.ListTrials({.sweep = sweep.id, .states = {TrialState::kFailed}, .limit = 1}));
-    sweep.error = fmt::format("all {} trials failed, the first one: {}", failed,
-                              first.empty() ? "" : first.front().reason);
+    BITSCAPE_ASSIGN_OR_RETURN(sweep.error, NothingSucceeded(store, sweep, counts));
   }
   return absl::OkStatus();
 }

@@ -26,8 +26,8 @@ absl::StatusOr<std::vector<Trial>> MoveOpenTrials(Store& store, std::string_view
 // Every sweep that has not ended, oldest first.
 absl::StatusOr<std::vector<Sweep>> UnfinishedSweeps(Store& store);
 
-// Ends `sweep` from the states of its trials: FAILED if some failed and none came to a result, else
-// SUCCEEDED.
+// Ends `sweep` from the states of its trials: SUCCEEDED if one of them did, else FAILED with an
+// error that counts them and gives the first one's reason.
 absl::Status EndSweep(Store& store, Sweep& sweep);
 
 }  // namespace bitscape::server

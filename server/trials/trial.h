@@ -105,7 +105,7 @@ struct Sweep {
   std::string id;
   std::string spec;  // serialized SweepSpec proto: kept as it was given
   SweepState state = SweepState::kPending;
-  std::string error;  // kFailed
+  std::string error;  // kFailed: why nothing came of it
   std::string network, dataset;
   EvaluationSpec evaluation;
   std::vector<std::string> objectives;

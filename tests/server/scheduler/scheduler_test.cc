@@ -205,16 +205,29 @@ TEST_F(SchedulerTest, FailsOnlyTheTrialsOfABrokenPlan) {
   EXPECT_EQ(listener_.Ended(TrialState::kFailed), 1);
 }
 
-TEST_F(SchedulerTest, FailsASweepWhoseTrialsAllFailed) {
+TEST_F(SchedulerTest, FailsASweepOfWhichNothingSucceeds) {
   Submit("alpha", {.plans = UniformPlans({"int3"}, {"int8", "int4"})});
   const Sweep sweep = AwaitState(*store_, "alpha", SweepState::kFailed);
-  EXPECT_THAT(sweep.error, AllOf(HasSubstr("all 2 trials failed"), HasSubstr("int3")));
+  EXPECT_EQ(
+      sweep.error,
+      "none of 2 trials succeeded: 2 failed; the first one (t000000): layer fc1: int3 weights "
+      "are not for this test");
+  Submit("beta", {.plans = {"weights=int3,activations=int8,accumulator=int32",
+                            "weights=fp16,activations=fp16"},
+                  .machines = {kIntegerMachine}});
+  EXPECT_THAT(
+      AwaitState(*store_, "beta", SweepState::kFailed).error,
+      HasSubstr("none of 2 trials succeeded: 1 infeasible, 1 failed; the first one (t000000)"));
 }
 
-TEST_F(SchedulerTest, SucceedsWithoutImagesWhereNothingIsFeasible) {
+TEST_F(SchedulerTest, FailsWithoutImagesWhereNothingIsFeasible) {
   Submit("alpha", {.plans = UniformPlans({"fp16"}, {"fp16"}), .machines = {kIntegerMachine}});
-  AwaitState(*store_, "alpha", SweepState::kSucceeded);
-  EXPECT_EQ(Trials("alpha")[0].state, TrialState::kInfeasible);
+  const Sweep sweep = AwaitState(*store_, "alpha", SweepState::kFailed);
+  const Trial trial = Trials("alpha")[0];
+  EXPECT_EQ(trial.state, TrialState::kInfeasible);
+  ASSERT_FALSE(trial.reason.empty());
+  EXPECT_EQ(sweep.error,
+            "none of 1 trials succeeded: 1 infeasible; the first one (t000000): " + trial.reason);
   EXPECT_THAT(control_.Calls(), IsEmpty());
 }
 
