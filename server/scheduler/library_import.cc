@@ -1,3 +1,4 @@
+#include <absl/strings/str_replace.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -84,8 +85,14 @@ absl::StatusOr<data::Dataset> LoadFromBytes(std::string_view name,
       BITSCAPE_RETURN_IF_ERROR(WriteFileAtomically(*targets[i], files[i]));
     }
   }
-  BITSCAPE_ASSIGN_OR_RETURN(data::Dataset dataset, data::LoadIdxDataset(name, paths));
-  dataset.source = "imported";  // the folder is gone
+  absl::StatusOr<data::Dataset> dataset = data::LoadIdxDataset(name, paths);
+  if (!dataset.ok()) {
+    // The folder is nothing to whoever sent the files.
+    return absl::Status(dataset.status().code(),
+                        absl::StrReplaceAll(dataset.status().message(),
+                                            {{folder.path().string() + "/", "uploaded file "}}));
+  }
+  dataset->source = "imported";  // the folder is gone
   return dataset;
 }
 

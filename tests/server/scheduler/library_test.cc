@@ -13,6 +13,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // Big-endian, as IDX has it.
 std::string Word(uint32_t value) {
@@ -136,8 +137,13 @@ TEST_F(LibraryTest, ImportsADatasetAndReadsItBack) {
             absl::StatusCode::kAlreadyExists);
   Library::DatasetFiles broken = ExampleFiles(200, 1);
   broken.train_labels.pop_back();
-  EXPECT_EQ(library_.ImportDataset("broken", broken).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  const absl::Status cut = library_.ImportDataset("broken", broken).status();
+  EXPECT_EQ(cut.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(cut.message()),
+              StartsWith("uploaded file train-labels: the content ends"));
+  broken.train_labels = ExampleFiles(199, 1).train_labels;
+  EXPECT_EQ(library_.ImportDataset("broken", broken).status().message(),
+            "uploaded file train-labels has 199 labels, uploaded file train-images has 200 images");
   EXPECT_FALSE(library_.GetDataset("broken").ok());
 }
 
