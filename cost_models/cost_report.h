@@ -22,11 +22,13 @@ struct AreaItem {
 struct LayerCost {
   std::string layer;
   double macs = 0;
-  double latency_cycles = 0;
+  double latency_cycles = 0;  // whole cycles, as all cycles here
   double compute_cycles = 0;  // latency without waiting for memory
-  double utilization = 0;     // share of the array's MAC slots in use while computing, 0..1
-  std::string bound;          // what sets the latency: "compute" or a memory's name
-  double weight_bits = 0;     // stored weights with scales and zero points
+  // Share of the array's MAC slots in use over compute_cycles, 0..1. Over latency_cycles it is less
+  // where a memory is the bound: macs / (latency_cycles * slots).
+  double utilization = 0;
+  std::string bound;       // what sets the latency: "compute" or a memory's name
+  double weight_bits = 0;  // stored weights with scales and zero points
   std::vector<EnergyItem> energy;
 
   double EnergyPj() const;

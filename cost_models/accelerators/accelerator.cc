@@ -76,7 +76,8 @@ std::string_view KindName(MemoryKind kind) {
 bool KindTakesPrimitive(const MemoryLevel& level) {
   switch (level.kind) {
     case MemoryKind::kRegisterFile:
-      return level.primitive == "register" || level.primitive == "sram";
+      return level.primitive == "register" || level.primitive == "register_file" ||
+             level.primitive == "sram";
     case MemoryKind::kSram:
       return level.primitive == "sram";
     case MemoryKind::kDram:

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <utility>
 
 #include "cost_models/accelerators/cost_model.h"
@@ -58,7 +57,7 @@ void PriceTraffic(const Machine& machine, const LayerTraffic& traffic, LayerCost
       }
     }
     if (memory.level->bandwidth_bits_per_cycle <= 0) continue;
-    const double cycles = bits / memory.level->bandwidth_bits_per_cycle;
+    const double cycles = WholeCycles(bits / memory.level->bandwidth_bits_per_cycle);
     if (cycles > cost->latency_cycles) {
       cost->latency_cycles = cycles;
       cost->bound = memory.level->name;
@@ -117,12 +116,12 @@ class Analytic final : public CostModel {
         layer, array,
         {.weight = bits.weight, .input = bits.input, .partial_sum = bits.partial_sum});
 
-    cost.compute_cycles = counts.compute_cycles * mac.cycles;
+    cost.compute_cycles = WholeCycles(counts.compute_cycles * mac.cycles);
     cost.utilization = counts.utilization;
     cost.latency_cycles = cost.compute_cycles;
     cost.bound = "compute";
     cost.energy.reserve(1 + 2 * kTensors + 1);
-    cost.energy.push_back({"mac", cost.macs * mac.energy_pj});
+    cost.energy.push_back({"mac", MacEnergyPj(machine, layer, mac)});
     PriceTraffic(machine, TrafficOf(counts, bits), &cost);
     return cost;
   }
@@ -130,7 +129,7 @@ class Analytic final : public CostModel {
 
 }  // namespace
 
-std::string_view CostModelVersion() { return "1"; }
+std::string_view CostModelVersion() { return "2"; }
 
 const CostModel& AnalyticCostModel() {
   static const Analytic kModel;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <utility>
 
 #include "engine/core/status.h"
@@ -43,7 +44,10 @@ std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datap
   const double elements =
       static_cast<double>(machine.accelerator->array_rows) * machine.accelerator->array_columns;
   double datapath_um2 = 0;
-  for (const MacCost& cost : datapaths.costs) datapath_um2 += cost.area_um2;
+  for (const MacCost& cost : datapaths.costs) {
+    datapath_um2 += cost.area_um2;
+    if (machine.element_level < 0) datapath_um2 += cost.weight_register.area_um2;
+  }
   std::vector<AreaItem> area = {{"mac_array", elements * datapath_um2}};
   for (const PricedMemory& memory : machine.memories) {
     if (memory.level->kind == MemoryKind::kDram) continue;  // another chip
@@ -79,6 +83,17 @@ absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator) {
     machine.memories.push_back(std::move(memory));
   }
   return machine;
+}
+
+double MacEnergyPj(const Machine& machine, const network::MacShape& layer, const MacCost& mac) {
+  const double energy_pj = static_cast<double>(layer.Macs()) * mac.energy_pj;
+  if (machine.element_level >= 0) return energy_pj;
+  return energy_pj + static_cast<double>(layer.WeightElements()) * mac.weight_register.energy_pj;
+}
+
+double WholeCycles(double cycles) {
+  const double nearest = std::round(cycles);
+  return std::abs(cycles - nearest) <= 1e-12 * nearest ? nearest : std::ceil(cycles);
 }
 
 int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index) {

@@ -69,6 +69,13 @@ absl::StatusOr<std::variant<LaidPlan, Infeasible>> LayPlan(
     std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
     const Accelerator& accelerator);
 
+// Energy of a layer's multiply-accumulates. A weight register is clocked when a weight is loaded,
+// which the dataflow does once; with a per_pe weight memory there is none.
+double MacEnergyPj(const Machine& machine, const network::MacShape& layer, const MacCost& mac);
+
+// The next whole number, or the nearest where only rounding errors of doubles are between.
+double WholeCycles(double cycles);
+
 // Width in which layer `index` stores its outputs: the activation format of the next layer in the
 // list, and the plan's vector format after the last.
 int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index);

@@ -38,7 +38,7 @@ class Roofline final : public CostModel {
     cost.layer = layer.name;
     cost.macs = static_cast<double>(layer.Macs());
     cost.weight_bits = WeightStorageBits(layer, precision.weights);
-    cost.compute_cycles = cost.macs / slots * mac.cycles;
+    cost.compute_cycles = WholeCycles(cost.macs / slots * mac.cycles);
     cost.utilization = 1;
 
     const std::array<double, kTensors> moved_bits = {
@@ -46,14 +46,14 @@ class Roofline final : public CostModel {
                                       : cost.weight_bits,
         TouchedInputs(layer) * input_bits,
         static_cast<double>(layer.OutputElements()) * StoredOutputBits(plan, index)};
-    cost.energy.push_back({"mac", cost.macs * mac.energy_pj});
+    cost.energy.push_back({"mac", MacEnergyPj(machine, layer, mac)});
     double bits = 0;
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
       cost.energy.push_back(
           {dram.components[tensor], moved_bits[tensor] * dram.cost.energy_pj_per_bit});
       bits += moved_bits[tensor];
     }
-    const double dram_cycles = bits / dram.level->bandwidth_bits_per_cycle;
+    const double dram_cycles = WholeCycles(bits / dram.level->bandwidth_bits_per_cycle);
     cost.latency_cycles = std::max(cost.compute_cycles, dram_cycles);
     cost.bound = dram_cycles > cost.compute_cycles ? dram.level->name : "compute";
     return cost;

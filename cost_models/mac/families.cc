@@ -43,6 +43,7 @@ bool NativeSupports(const MacOperands& operands) {
 }
 
 // A multiplier as wide as its operands, then an adder and a register as wide as the accumulator.
+// The weight stays while inputs pass, so its register is not clocked by a multiply-accumulate.
 // Integer products that are summed in floating point are converted first; an integer operand of a
 // float product is, too.
 MacCost NativeEstimate(const MacOperands& operands, const Technology& technology) {
@@ -66,8 +67,11 @@ MacCost NativeEstimate(const MacOperands& operands, const Technology& technology
   cost += accumulator.is_float
               ? technology.FloatAdder(accumulator.exponent_bits, accumulator.significand_bits - 1)
               : technology.Adder(accumulator.bits);
-  cost += technology.Register(weight.bits + activation.bits + accumulator.bits);
-  return {.energy_pj = cost.energy_pj, .area_um2 = cost.area_um2, .cycles = 1};
+  cost += technology.Register(activation.bits + accumulator.bits);
+  return {.energy_pj = cost.energy_pj,
+          .area_um2 = cost.area_um2,
+          .weight_register = technology.Register(weight.bits),
+          .cycles = 1};
 }
 
 constexpr MacFamily kFamilies[] = {

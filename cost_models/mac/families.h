@@ -15,9 +15,12 @@
 namespace bitscape::cost_models {
 
 struct MacCost {
-  double energy_pj = 0;  // one multiply-accumulate, registers included
-  double area_um2 = 0;   // one datapath
-  double cycles = 1;     // between two multiply-accumulates
+  // One multiply-accumulate, and one datapath: with the registers of activation and sum, without
+  // that of the weight.
+  double energy_pj = 0;
+  double area_um2 = 0;
+  BlockCost weight_register;  // one load; only where no memory in the element feeds the multiplier
+  double cycles = 1;          // between two multiply-accumulates
 };
 
 struct MacFamily {

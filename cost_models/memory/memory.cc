@@ -11,9 +11,11 @@ namespace bitscape::cost_models {
 namespace {
 
 constexpr std::string_view kRegister = "register";
+constexpr std::string_view kRegisterFile = "register_file";
 constexpr std::string_view kSram = "sram";
 constexpr double kMaxRegisterBytes = 64;
 constexpr double kMinSramBytes = 16;
+constexpr double kMaxRegisterFileBytes = 16.0 * 1024;
 constexpr double kMaxSramBytes = 64.0 * 1024 * 1024;
 
 const DramRow* FindDram(std::string_view primitive) {
@@ -31,7 +33,8 @@ absl::Status SizeError(std::string_view primitive, double capacity_bytes, double
 }  // namespace
 
 std::vector<std::string> MemoryPrimitives() {
-  std::vector<std::string> names = {std::string(kRegister), std::string(kSram)};
+  std::vector<std::string> names = {std::string(kRegister), std::string(kRegisterFile),
+                                    std::string(kSram)};
   for (const DramRow& row : DramRows()) names.emplace_back(row.primitive);
   return names;
 }
@@ -51,13 +54,17 @@ absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capaci
     const BlockCost one_bit = technology.Register(1);
     return MemoryCost{.energy_pj_per_bit = one_bit.energy_pj, .area_um2 = one_bit.area_um2 * bits};
   }
-  if (primitive == kSram) {
-    if (!(capacity_bytes >= kMinSramBytes && capacity_bytes <= kMaxSramBytes)) {
-      return SizeError(primitive, capacity_bytes, kMinSramBytes, kMaxSramBytes);
+  if (primitive == kSram || primitive == kRegisterFile) {
+    const bool one_port = primitive == kSram;
+    const double most = one_port ? kMaxSramBytes : kMaxRegisterFileBytes;
+    if (!(capacity_bytes >= kMinSramBytes && capacity_bytes <= most)) {
+      return SizeError(primitive, capacity_bytes, kMinSramBytes, most);
     }
+    const double area_per_bit = one_port ? technology.SramAreaUm2PerBit(capacity_bytes)
+                                         : technology.RegisterFileAreaUm2PerBit(capacity_bytes);
     return MemoryCost{
         .energy_pj_per_bit = technology.SramEnergyPjPerBit(capacity_bytes, width_bits),
-        .area_um2 = technology.SramAreaUm2PerBit(capacity_bytes) * bits};
+        .area_um2 = area_per_bit * bits};
   }
   const std::vector<std::string> names = MemoryPrimitives();
   return absl::InvalidArgumentError(fmt::format("primitive \"{}\" is unknown; known: {}{}",

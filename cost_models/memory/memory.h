@@ -19,8 +19,9 @@ struct MemoryCost {
 };
 
 // Primitives that Price knows: "register" (flip-flops, up to 64 bytes: a deeper file's multiplexers
-// have no row), "sram" (16 bytes to 64 MB; the fit covers 0.5 KB to 2 MB), and the rows of
-// DramRows().
+// have no row), "register_file" (a RAM with a read and a write port, 16 bytes to 16 KB; its area is
+// fitted from 128 bytes), "sram" (one port, 16 bytes to 64 MB; its area is fitted from 0.5 KB to
+// 2 MB), and the rows of DramRows().
 std::vector<std::string> MemoryPrimitives();
 bool IsDramPrimitive(std::string_view primitive);
 

@@ -12,6 +12,9 @@ constexpr std::string_view kMalladi = "Malladi et al., ISCA 2012, as in accelerg
 constexpr std::string_view kChatterjee =
     "Chatterjee et al., MICRO 2017, as in accelergy-cacti-plug-in";
 
+constexpr std::string_view kBitFusion =
+    "CACTI sweep at 45 nm itrs-hp, published with BitFusion (Sharma et al., ISCA 2018)";
+
 constexpr ArithmeticRow kArithmetic[] = {
     {"int8_add", ArithmeticKind::kIntegerAdd, 8, 0, 0, 0.03, 36, kHorowitz},
     {"int16_add", ArithmeticKind::kIntegerAdd, 16, 0, 0, 0.05, 67, kHorowitz},
@@ -29,6 +32,15 @@ constexpr SramRow kSram[] = {
     {"sram_8kb_64b", 8 * 1024, 64, 10, kHorowitz},
     {"sram_32kb_64b", 32 * 1024, 64, 20, kHorowitz},
     {"sram_1mb_64b", 1024 * 1024, 64, 100, kHorowitz},
+};
+
+constexpr RegisterFileRow kRegisterFiles[] = {
+    {"ram_128b_1r1w", 128, 1498.98, kBitFusion},
+    {"ram_1kb_1r1w", 1024, 8823.62, kBitFusion},
+    {"ram_2kb_1r1w", 2 * 1024, 15132.0, kBitFusion},
+    {"ram_4kb_1r1w", 4 * 1024, 30060.7, kBitFusion},
+    {"ram_8kb_1r1w", 8 * 1024, 57506.1, kBitFusion},
+    {"ram_16kb_1r1w", 16 * 1024, 108577.0, kBitFusion},
 };
 
 constexpr DramRow kDram[] = {
@@ -51,6 +63,7 @@ constexpr UnitRow kUnits[] = {
 
 std::span<const ArithmeticRow> ArithmeticRows() { return kArithmetic; }
 std::span<const SramRow> SramRows() { return kSram; }
+std::span<const RegisterFileRow> RegisterFileRows() { return kRegisterFiles; }
 std::span<const DramRow> DramRows() { return kDram; }
 std::span<const UnitRow> UnitRows() { return kUnits; }
 

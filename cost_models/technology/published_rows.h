@@ -31,6 +31,15 @@ struct SramRow {
 };
 std::span<const SramRow> SramRows();
 
+// Area of a small RAM with one read and one write port, 32 bits each.
+struct RegisterFileRow {
+  std::string_view name;
+  double capacity_bytes;
+  double area_um2;
+  std::string_view source;
+};
+std::span<const RegisterFileRow> RegisterFileRows();
+
 // Off-chip memories, by the name that MemoryLevel::primitive gives. Unit: pJ for one bit read or
 // written.
 struct DramRow {

@@ -24,6 +24,8 @@ constexpr double kSramEnergy[] = {0.020077, 0.0492485};
 // CACTI 7 sweep at 45 nm, itrs-lop, 78 points from 0.5 KB to 2 MB: not Horowitz, who gives no
 // areas.
 constexpr double kSramArea[] = {0.4226, 0.0524};
+// Six two-ported RAMs of 128 bytes to 16 KB.
+constexpr double kRegisterFileArea[] = {0.781799, 0.246650};
 constexpr double kSramWidthExponent = -0.397;
 constexpr int kSramReferenceWidth = 64;  // of Horowitz's accesses
 // Aladdin's rows: a register bit, and a 32-bit shifter of 5 stages.
@@ -34,6 +36,8 @@ constexpr double kShifterArea = 250.0 / (32 * 5);
 
 constexpr std::string_view kHorowitz = "fit to Horowitz, ISSCC 2014";
 constexpr std::string_view kCacti = "fit to a CACTI 7 sweep, 45 nm itrs-lop, 78 points";
+constexpr std::string_view kBitFusion =
+    "fit to BitFusion's CACTI sweep, 45 nm itrs-hp, its RAMs with one read and one write port";
 constexpr std::string_view kAladdin = "Aladdin 40 nm library, used at 45 nm unscaled";
 
 constexpr Technology kTechnologies[] = {
@@ -94,6 +98,10 @@ double Technology::SramAreaUm2PerBit(double capacity_bytes) const {
   return kSramArea[0] + kSramArea[1] / std::sqrt(Kilobytes(capacity_bytes));
 }
 
+double Technology::RegisterFileAreaUm2PerBit(double capacity_bytes) const {
+  return kRegisterFileArea[0] + kRegisterFileArea[1] / std::sqrt(Kilobytes(capacity_bytes));
+}
+
 std::span<const FittedCost> FittedCosts() {
   static const auto* const kFits = new std::vector<FittedCost>{
       {"adder_energy", "c0 n + c1", "pJ", {kAdderEnergy[0], kAdderEnergy[1]}, 4.16, kHorowitz},
@@ -143,6 +151,12 @@ std::span<const FittedCost> FittedCosts() {
        kHorowitz},
       {"sram_width", "(width / 64)^c0 above 64 bits", "1", {kSramWidthExponent}, 40.4, kCacti},
       {"sram_area", "c0 + c1 / sqrt(KB)", "um2/bit", {kSramArea[0], kSramArea[1]}, 44.2, kCacti},
+      {"register_file_area",
+       "c0 + c1 / sqrt(KB)",
+       "um2/bit",
+       {kRegisterFileArea[0], kRegisterFileArea[1]},
+       4.52,
+       kBitFusion},
       {"register_energy", "c0 n", "pJ", {kRegisterEnergy}, 0, kAladdin},
       {"register_area", "c0 n", "um2", {kRegisterArea}, 0, kAladdin},
       {"shifter_energy", "c0 n stages", "pJ", {kShifterEnergy}, 0, kAladdin},

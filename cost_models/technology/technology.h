@@ -51,7 +51,10 @@ struct Technology {
 
   // One SRAM access, energy for each bit. Ports wider than 64 bits share decoders and word lines.
   double SramEnergyPjPerBit(double capacity_bytes, int width_bits) const;
+  // A single-ported macro; fitted to 0.5 KB to 2 MB, far off (44 %) only at the small end.
   double SramAreaUm2PerBit(double capacity_bytes) const;
+  // With a read and a write port; fitted to 128 bytes to 16 KB.
+  double RegisterFileAreaUm2PerBit(double capacity_bytes) const;
 };
 
 std::span<const FittedCost> FittedCosts();

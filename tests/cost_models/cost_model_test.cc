@@ -124,7 +124,7 @@ TEST(CostModel, EnergyOfOneProductByHand) {
   const std::map<std::string, double> energy =
       Breakdown(Price(layers, "weights=int8,activations=int8,accumulator=int32"));
   // 8 + 8 + log2(64) = 22 bits of accumulator.
-  const double mac = 0.2 + 0.00282202 * 22 + 0.00692521 + 0.009 * (8 + 8 + 22);
+  const double mac = 0.2 + 0.00282202 * 22 + 0.00692521 + 0.009 * (8 + 22);
   EXPECT_NEAR(energy.at("mac"), 640 * mac, 1e-2);
   EXPECT_NEAR(energy.at("dram_weights"), 20 * (640 * 8 + 32), 1e-6);
   EXPECT_NEAR(energy.at("dram_inputs"), 20 * 64 * 8, 1e-6);
@@ -134,6 +134,68 @@ TEST(CostModel, EnergyOfOneProductByHand) {
   EXPECT_NEAR(energy.at("global_buffer_inputs"), buffer * (64 + 64) * 8, 1e-2);
   const double pad = 0.020077 + 0.0492485 * std::sqrt(448.0 / 1024);
   EXPECT_NEAR(energy.at("scratchpad_weights"), pad * (640 + 640) * 8, 1e-2);
+}
+
+// The weight is held once: in a memory that is read at each product, or in a register of the MAC
+// that is clocked at each load.
+TEST(CostModel, WeightsAreHeldByTheMemoryOrByTheRegister) {
+  const std::vector<MacShape> layers = {ConvLayer("conv", 16, 16, 3, 8)};
+  Accelerator bare = EyerissLike();
+  bare.memories.erase(bare.memories.begin());
+  const double macs = 16 * 16 * 9 * 64, weights = 16 * 16 * 9;
+  for (const CostModel* model : {&AnalyticCostModel(), &RooflineCostModel()}) {
+    const CostReport with = Price(*model, layers, kInt8, EyerissLike());
+    const CostReport without = Price(*model, layers, kInt8, bare);
+    // 8 + 8 + ceil(log2 144) = 24 bits of accumulator.
+    const double mac = 0.2 + 0.00282202 * 24 + 0.00692521 + 0.009 * (8 + 24);
+    EXPECT_NEAR(Breakdown(with).at("mac") / (macs * mac), 1, 1e-5);
+    EXPECT_NEAR(Breakdown(without).at("mac") - Breakdown(with).at("mac"), weights * 8 * 0.009,
+                1e-6);
+    EXPECT_NEAR(without.area.front().area_um2 - with.area.front().area_um2, 168 * 8 * 5.98, 1e-6);
+  }
+  EXPECT_EQ(Breakdown(Price(layers, kInt8, bare)).count("scratchpad_weights"), 0u);
+  const double pad = 0.020077 + 0.0492485 * std::sqrt(448.0 / 1024);
+  EXPECT_NEAR(Breakdown(Price(layers, kInt8)).at("scratchpad_weights"), pad * (macs + weights) * 8,
+              2);
+}
+
+TEST(CostModel, CyclesAreWhole) {
+  // 5,984 bits over 64 a cycle are 93.5 cycles.
+  const CostReport report =
+      Price({GemmLayer("fc", 64, 10)}, "weights=int8,activations=int8,accumulator=int32");
+  EXPECT_EQ(report.layers[0].bound, "dram");
+  EXPECT_EQ(report.layers[0].latency_cycles, 94);
+  EXPECT_EQ(Price(RooflineCostModel(), {GemmLayer("fc", 64, 10)}, kInt8, EyerissLike())
+                .layers[0]
+                .compute_cycles,
+            4)
+      << "640 products in 168 elements";
+  for (Accelerator machine : Machines()) {
+    for (const double bandwidth : {7.0, 25.6, 1024.0 / 3}) {
+      machine.memories.back().bandwidth_bits_per_cycle = bandwidth;
+      for (const CostModel* model : {&AnalyticCostModel(), &RooflineCostModel()}) {
+        for (const LayerCost& layer :
+             Price(*model, SeparableNetwork(), "weights=int5:channel,activations=int7", machine)
+                 .layers) {
+          EXPECT_EQ(layer.latency_cycles, std::floor(layer.latency_cycles)) << layer.layer;
+          EXPECT_EQ(layer.compute_cycles, std::floor(layer.compute_cycles)) << layer.layer;
+        }
+      }
+    }
+  }
+}
+
+// The stored width of a weight is an average of codes and scale, so that its bits come back with a
+// rounding error, which is not a cycle.
+TEST(CostModel, WholeCyclesAreNotRoundedUp) {
+  Accelerator machine = EyerissLike();
+  machine.memories.back().bandwidth_bits_per_cycle = 1;
+  for (int64_t length = 500; length <= 600; ++length) {
+    const CostReport report = Price({GemmLayer("fc", length, 1)},
+                                    "weights=int5,activations=int2,accumulator=int32", machine);
+    const double bits = static_cast<double>(length) * (5 + 2) + 32 + 32;
+    ASSERT_EQ(report.layers[0].latency_cycles, bits) << length;
+  }
 }
 
 TEST(CostModel, Int8CostsLessThanHalfOfFp16OnResnet8) {
@@ -148,7 +210,13 @@ TEST(CostModel, Int8CostsLessThanHalfOfFp16OnResnet8) {
   }
   std::printf("total fp16 %.0f pJ, int8 %.0f pJ, ratio %.3f\n", fp16.EnergyPj(), int8.EnergyPj(),
               int8.EnergyPj() / fp16.EnergyPj());
+  const CostReport fp32 = Price(layers, "weights=fp32,activations=fp32,accumulator=fp32");
+  for (const CostReport* report : {&fp32, &fp16, &int8}) {
+    std::printf("%.0f pJ, %.0f um2, %.0f cycles\n", report->EnergyPj(), report->AreaUm2(),
+                report->LatencyCycles());
+  }
   EXPECT_LT(int8.EnergyPj(), 0.5 * fp16.EnergyPj());
+  EXPECT_LT(fp16.EnergyPj(), fp32.EnergyPj());
   EXPECT_LT(int8.AreaUm2(), fp16.AreaUm2());
   EXPECT_LE(int8.LatencyCycles(), fp16.LatencyCycles());
 }

@@ -96,15 +96,17 @@ INSTANTIATE_TEST_SUITE_P(AllFamilies, Families, ::testing::ValuesIn([] {
 TEST(NativeMac, Int8CostIsTheSumOfItsParts) {
   const MacFamily& native = **FindMacFamily("native");
   const MacCost cost = native.estimate({Int(8), Int(8), Int(32)}, Node45());
-  EXPECT_NEAR(cost.energy_pj, 0.2 + (0.00282202 * 32 + 0.00692521) + 0.009 * (8 + 8 + 32), 1e-5);
-  EXPECT_NEAR(cost.area_um2, 282 + (4.12454 * 32 + 2.68145) + 5.98 * (8 + 8 + 32), 0.1);
+  EXPECT_NEAR(cost.energy_pj, 0.2 + (0.00282202 * 32 + 0.00692521) + 0.009 * (8 + 32), 1e-5);
+  EXPECT_NEAR(cost.area_um2, 282 + (4.12454 * 32 + 2.68145) + 5.98 * (8 + 32), 0.1);
+  EXPECT_DOUBLE_EQ(cost.weight_register.energy_pj, 0.009 * 8);
+  EXPECT_DOUBLE_EQ(cost.weight_register.area_um2, 5.98 * 8);
 }
 
 TEST(NativeMac, Fp16WithFp32SumsIsAMultiplierAnAdderAndRegisters) {
   const MacFamily& native = **FindMacFamily("native");
   const MacCost cost = native.estimate({Float(5, 10), Float(5, 10), Float(8, 23)}, Node45());
   const double parts = Node45().FloatMultiplier(5, 11, 11).energy_pj +
-                       Node45().FloatAdder(8, 23).energy_pj + 0.009 * (16 + 16 + 32);
+                       Node45().FloatAdder(8, 23).energy_pj + 0.009 * (16 + 32);
   EXPECT_NEAR(cost.energy_pj, parts, 1e-9);
 }
 

@@ -19,7 +19,7 @@ Accelerator EyerissLike() {
        .width_bits = 16,
        .bandwidth_bits_per_cycle = 0,
        .per_pe = true,
-       .primitive = "sram",
+       .primitive = "register_file",
        .holds_weights = true},
       {.name = "global_buffer",
        .kind = MemoryKind::kSram,

@@ -46,6 +46,20 @@ TEST(Memory, EnergyAndAreaGrowWithCapacity) {
   }
 }
 
+TEST(Memory, SecondPortsTakeAreaAndFlipFlopsTakeMore) {
+  for (double bytes = 16; bytes <= 16 * 1024; bytes *= 2) {
+    const MemoryCost file = Price("register_file", bytes, 16);
+    EXPECT_GT(file.area_um2, Price("sram", bytes, 16).area_um2);
+    EXPECT_LT(file.area_um2, 5.98 * 8 * bytes);
+    EXPECT_DOUBLE_EQ(file.energy_pj_per_bit, Price("sram", bytes, 16).energy_pj_per_bit);
+    if (bytes > 16) {
+      EXPECT_GT(file.area_um2, Price("register_file", bytes / 2, 16).area_um2);
+    }
+  }
+  // Eyeriss's weight scratch pad: 1.15 um2 a bit.
+  EXPECT_NEAR(Price("register_file", 448, 16).area_um2, 3584 * 1.1547, 1);
+}
+
 TEST(Memory, RegistersCostTheirFlipFlops) {
   const MemoryCost cost = Price("register", 4, 32);
   EXPECT_DOUBLE_EQ(cost.energy_pj_per_bit, 0.009);
@@ -55,14 +69,18 @@ TEST(Memory, RegistersCostTheirFlipFlops) {
 TEST(Memory, RefusesSizesWithoutAFigure) {
   EXPECT_THAT(Refusal("register", 512),
               HasSubstr("capacity_bytes 512: a \"register\" has 0 to 64"));
+  EXPECT_THAT(Refusal("register_file", 32768),
+              HasSubstr("capacity_bytes 32768: a \"register_file\" has 16 to 16384 bytes"));
   EXPECT_THAT(Refusal("sram", 4), HasSubstr("capacity_bytes 4: a \"sram\" has 16 to 67108864"));
   EXPECT_THAT(Refusal("sram", std::nan("")), HasSubstr("capacity_bytes nan"));
 }
 
 TEST(Memory, UnknownPrimitiveNamesTheKnownOnes) {
   const std::string message = Refusal("dram_ddr33", 0);
-  EXPECT_THAT(message,
-              HasSubstr("primitive \"dram_ddr33\" is unknown; known: register, sram, dram,"));
+  EXPECT_THAT(
+      message,
+      HasSubstr(
+          "primitive \"dram_ddr33\" is unknown; known: register, register_file, sram, dram,"));
   EXPECT_THAT(message, HasSubstr("did you mean 'dram_ddr3'?"));
 }
 

@@ -126,6 +126,13 @@ TEST(Technology, CoefficientsAreTheLeastSquaresFitOfTheRows) {
                     .target = row.energy_pj / row.width_bits});
   }
   ExpectFitEqualsTable("sram_energy", sram);
+
+  std::vector<Equation> register_files;
+  for (const RegisterFileRow& row : RegisterFileRows()) {
+    register_files.push_back({.terms = {1, 1 / std::sqrt(row.capacity_bytes / 1024)},
+                              .target = row.area_um2 / (row.capacity_bytes * 8)});
+  }
+  ExpectFitEqualsTable("register_file_area", register_files);
 }
 
 BlockCost Model(const ArithmeticRow& row) {
@@ -160,6 +167,11 @@ TEST(Technology, ModelsEachPublishedPointWithinTenPercent) {
     const double model =
         Node45().SramEnergyPjPerBit(row.capacity_bytes, row.width_bits) * row.width_bits;
     EXPECT_LT(Deviation(std::string(row.name) + " pJ", model, row.energy_pj), 10) << row.name;
+  }
+  for (const RegisterFileRow& row : RegisterFileRows()) {
+    const double model =
+        Node45().RegisterFileAreaUm2PerBit(row.capacity_bytes) * 8 * row.capacity_bytes;
+    EXPECT_LT(Deviation(std::string(row.name) + " um2", model, row.area_um2), 10) << row.name;
   }
 }
 
@@ -223,6 +235,9 @@ TEST(Technology, EveryRowHasASourceAndAPositiveValue) {
     EXPECT_FALSE(row.source.empty()) << row.name;
   }
   for (const SramRow& row : SramRows()) EXPECT_FALSE(row.source.empty()) << row.name;
+  for (const RegisterFileRow& row : RegisterFileRows()) {
+    EXPECT_FALSE(row.source.empty()) << row.name;
+  }
   for (const DramRow& row : DramRows()) {
     EXPECT_GT(row.energy_pj_per_bit, 0) << row.primitive;
     EXPECT_FALSE(row.source.empty()) << row.primitive;
