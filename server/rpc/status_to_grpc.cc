@@ -7,10 +7,12 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/specs/convert.h"
 
 namespace bitscape::server {
 namespace {
 
+constexpr size_t kLongestPrefix = 200;  // "FIELD: " before a message
 constexpr std::string_view kTypePrefix = "type.googleapis.com/";
 
 // In the order of the codes' values.
@@ -28,7 +30,8 @@ grpc::Status ToGrpc(const absl::Status& status) {
   }
   google::rpc::Status details;
   details.set_code(static_cast<int>(status.code()));
-  details.set_message(std::string(status.message()));
+  details.set_message(Shortened({status.message().data(), status.message().size()},
+                                kLongestMessage + kLongestPrefix));
   status.ForEachPayload([&](absl::string_view type_url, const absl::Cord& payload) {
     if (std::string_view(type_url.data(), type_url.size()).starts_with(kTypePrefix)) {
       google::protobuf::Any& detail = *details.add_details();
@@ -50,8 +53,8 @@ absl::Status AboutResource(const absl::Status& status, std::string_view type,
   }
   google::rpc::ResourceInfo info;
   info.set_resource_type(std::string(type));
-  info.set_resource_name(std::string(name));
-  info.set_description(std::string(status.message()));
+  info.set_resource_name(Shortened(name, kLongestPrefix));
+  info.set_description(Shortened({status.message().data(), status.message().size()}));
   absl::Status result = status;
   result.SetPayload("type.googleapis.com/google.rpc.ResourceInfo",
                     absl::Cord(info.SerializeAsString()));

@@ -20,8 +20,6 @@ namespace bitscape::server {
 namespace {
 
 constexpr size_t kLongestRequestId = 128;
-// A page ends early rather than reach gRPC's 4 MiB: specs may be long.
-constexpr size_t kMaxPageBytes = size_t{2} << 20;
 
 // "s20261124-131500-1f2e3d": sorts by time, does not collide in practice.
 std::string NewSweepId() {
@@ -118,7 +116,15 @@ absl::StatusOr<v1::Sweep> SweepServiceImpl::Create(const v1::CreateSweepRequest&
     BITSCAPE_ASSIGN_OR_RETURN(const std::optional<std::string> known,
                               context_.store.FindRequest(request.request_id()));
     if (known) {
-      return ReadSweep(*known, context_.store, context_.scheduler);
+      BITSCAPE_ASSIGN_OR_RETURN(const Sweep sweep, context_.store.GetSweep(*known));
+      if (sweep.spec != request.spec().SerializeAsString()) {
+        return AboutResource(
+            absl::AlreadyExistsError(fmt::format(
+                "request_id '{}' made sweep '{}' from another spec; use a new request_id",
+                Excerpt(request.request_id()), *known)),
+            "bitscape.v1.Sweep", SweepName(*known));
+      }
+      return ToProto(sweep, context_.scheduler);
     }
   }
   BITSCAPE_ASSIGN_OR_RETURN(const SweepResources resources,

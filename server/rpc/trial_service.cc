@@ -1,6 +1,8 @@
 #include <absl/strings/str_cat.h>
 #include <fmt/format.h>
 
+#include <set>
+
 #include "bitscape/v1/trial.grpc.pb.h"
 #include "engine/core/status.h"
 #include "server/rpc/lookup.h"
@@ -58,11 +60,15 @@ absl::Status TrialServiceImpl::List(const v1::ListTrialsRequest& request,
   TrialQuery query;
   query.sweep = sweep.id;
   query.limit = size + 1;
+  std::set<int> states;  // whatever their order in the request: one query, one scope of tokens
   for (int i = 0; i < request.states_size(); ++i) {
     const int state = request.states(i);
     if (state == v1::Trial::STATE_UNSPECIFIED || !v1::Trial::State_IsValid(state)) {
       return FieldError(fmt::format("states[{}]", i), fmt::format("{} is not a state", state));
     }
+    states.insert(state);
+  }
+  for (const int state : states) {
     query.states.push_back(static_cast<TrialState>(state));
     absl::StrAppend(&scope, "/", state);
   }
@@ -76,8 +82,16 @@ absl::Status TrialServiceImpl::List(const v1::ListTrialsRequest& request,
     response->set_next_page_token(MakeToken(scope, absl::StrCat(trials.back().ordinal)));
   }
   BITSCAPE_ASSIGN_OR_RETURN(const v1::SweepSpec spec, SpecOf(sweep));
+  size_t bytes = 0;
+  int64_t last = -1;
   for (const Trial& trial : trials) {
+    if (bytes > kMaxPageBytes) {
+      response->set_next_page_token(MakeToken(scope, absl::StrCat(last)));
+      break;
+    }
     *response->add_trials() = ToProto(trial, spec);
+    bytes += response->trials(response->trials_size() - 1).ByteSizeLong();
+    last = trial.ordinal;
   }
   return absl::OkStatus();
 }

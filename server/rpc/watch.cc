@@ -17,8 +17,8 @@ namespace {
 
 // A busy sweep commits many times a second; people don't read that fast.
 constexpr std::chrono::milliseconds kBetweenEvents{200};
-constexpr int64_t kPollMs = 200;           // how soon a client that went away is noticed
-constexpr int64_t kTrialsPerEvent = 1000;  // an event stays below gRPC's 4 MiB
+constexpr int64_t kPollMs = 200;  // how soon a client that went away is noticed
+constexpr int64_t kTrialsPerQuery = 1000;
 
 class Watch {
  public:
@@ -76,27 +76,36 @@ absl::Status Watch::SendChanges(const Sweep& sweep) {
   TrialQuery query;
   query.sweep = id_;
   query.after_revision = seen_;
-  query.limit = kTrialsPerEvent;
+  query.limit = kTrialsPerQuery;
   for (bool more = true; more && listening_;) {
     BITSCAPE_ASSIGN_OR_RETURN(const std::vector<Trial> trials, context_.store.ListTrials(query));
-    more = static_cast<int64_t>(trials.size()) == kTrialsPerEvent;
+    more = static_cast<int64_t>(trials.size()) == kTrialsPerQuery;
     const bool changed = !trials.empty() || sweep.revision > seen_;
     if (!changed && !first_) {
       return absl::OkStatus();
     }
-    v1::SweepEvent event;
-    BITSCAPE_ASSIGN_OR_RETURN(*event.mutable_sweep(), ToProto(sweep, context_.scheduler));
-    for (const Trial& trial : trials) {
-      *event.add_trials() = ToProto(trial, spec_);
-      query.after_ordinal = trial.ordinal;
-    }
-    BITSCAPE_RETURN_IF_ERROR(AddFront(sweep, &event));
-    event.set_snapshot(first_ && snapshot_);
-    // Only the last part of a change moves the token: a watch that breaks off before gets all
-    // again.
-    event.set_resume_token(Token(more ? seen_ : store_revision_));
-    listening_ = send_(event);
-    first_ = false;
+    size_t sent = 0;
+    do {
+      v1::SweepEvent event;
+      BITSCAPE_ASSIGN_OR_RETURN(*event.mutable_sweep(), ToProto(sweep, context_.scheduler));
+      if (!first_) {
+        event.mutable_sweep()->clear_spec();
+      }
+      size_t bytes = event.ByteSizeLong();
+      for (; sent < trials.size() && bytes < kMaxPageBytes; ++sent) {
+        *event.add_trials() = ToProto(trials[sent], spec_);
+        bytes += event.trials(event.trials_size() - 1).ByteSizeLong();
+        query.after_ordinal = trials[sent].ordinal;
+      }
+      const bool last = sent == trials.size() && !more;
+      BITSCAPE_RETURN_IF_ERROR(AddFront(sweep, &event));
+      event.set_snapshot(first_ && snapshot_);
+      // Only the last part of a change moves the token: a watch that breaks off before gets all
+      // again.
+      event.set_resume_token(Token(last ? store_revision_ : seen_));
+      listening_ = send_(event);
+      first_ = false;
+    } while (sent < trials.size() && listening_);
   }
   return absl::OkStatus();
 }

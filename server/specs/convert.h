@@ -28,6 +28,10 @@ absl::Status AtField(std::string_view field, const absl::Status& status);
 
 // The beginning of a value for a message: at most `most` bytes, cut between characters.
 std::string_view Excerpt(std::string_view text, size_t most = 100);
+// The text, or its beginning and how much is left out. Errors travel in gRPC's headers, which hold
+// 8 KiB in all: a message longer than kLongestMessage would take the whole answer with it.
+inline constexpr size_t kLongestMessage = 1000;
+std::string Shortened(std::string_view text, size_t most = kLongestMessage);
 
 absl::StatusOr<cost_models::Accelerator> ToAccelerator(const v1::AcceleratorSpec& spec);
 v1::AcceleratorSpec ToProto(const cost_models::Accelerator& accelerator);

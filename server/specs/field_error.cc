@@ -7,6 +7,11 @@
 #include "server/specs/convert.h"
 
 namespace bitscape::server {
+namespace {
+
+constexpr size_t kLongestField = 200;
+
+}  // namespace
 
 std::string_view Excerpt(std::string_view text, size_t most) {
   if (text.size() <= most) {
@@ -16,6 +21,13 @@ std::string_view Excerpt(std::string_view text, size_t most) {
     --most;  // inside a character (UTF-8)
   }
   return text.substr(0, most);
+}
+
+std::string Shortened(std::string_view text, size_t most) {
+  const std::string_view kept = Excerpt(text, most);
+  return kept.size() == text.size()
+             ? std::string(text)
+             : fmt::format("{}... ({} more bytes)", kept, text.size() - kept.size());
 }
 
 absl::Status FieldError(std::string_view field, std::string_view description) {
@@ -29,8 +41,8 @@ absl::Status AtField(std::string_view field, const absl::Status& status) {
   }
   google::rpc::BadRequest details;
   google::rpc::BadRequest::FieldViolation& violation = *details.add_field_violations();
-  violation.set_field(std::string(field));
-  violation.set_description(std::string(status.message()));
+  violation.set_field(Shortened(field, kLongestField));
+  violation.set_description(Shortened({status.message().data(), status.message().size()}));
   absl::Status result(status.code(),
                       fmt::format("{}: {}", violation.field(), violation.description()));
   result.SetPayload("type.googleapis.com/google.rpc.BadRequest",

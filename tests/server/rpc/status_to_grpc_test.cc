@@ -31,6 +31,22 @@ TEST(ToGrpc, SendsFieldViolations) {
   EXPECT_EQ(request.field_violations(0).field(), "spec.network");
 }
 
+// gRPC's headers hold 8 KiB: what is longer would reach the client as another error.
+TEST(ToGrpc, ShortensWhatHeadersCannotHold) {
+  std::string text;
+  for (int i = 0; i < 5000; ++i) text += "\xC3\xA9";  // e acute: two bytes
+  const grpc::Status field = ToGrpc(AtField("spec." + text, absl::InvalidArgumentError(text)));
+  const grpc::Status named =
+      ToGrpc(AboutResource(absl::NotFoundError(text), "bitscape.v1.Network", "networks/" + text));
+  for (const grpc::Status& status : {field, named}) {
+    EXPECT_LT(3 * status.error_message().size() + status.error_details().size() * 4 / 3, 8000u);
+    EXPECT_NE(status.error_message().find("more bytes)"), std::string::npos);
+    EXPECT_FALSE(status.error_details().empty());
+  }
+  EXPECT_EQ(field.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(named.error_code(), grpc::StatusCode::NOT_FOUND);
+}
+
 TEST(AboutResource, NamesTheResourceOfNotFoundOnly) {
   const grpc::Status status =
       ToGrpc(AboutResource(absl::NotFoundError("no"), "bitscape.v1.Network", "networks/x"));

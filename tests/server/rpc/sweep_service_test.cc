@@ -51,6 +51,7 @@ class SweepServiceTest : public ::testing::Test {
       sweep = event.sweep();
     }
     EXPECT_TRUE(reader->Finish().ok());
+    *sweep.mutable_spec() = spec;  // the last events carry none
     return sweep;
   }
   v1::Sweep Get(const std::string& name) {
@@ -109,6 +110,14 @@ TEST_F(SweepServiceTest, RunsASweepToItsEnd) {
   ASSERT_EQ(front.references_size(), 1);
   EXPECT_EQ(front.references(0).reference(), "fp32");
   EXPECT_EQ(front.references(0).trial(), "sweeps/run-one/trials/t000002");
+  EXPECT_EQ(front.references(0).network(), "networks/lenet5");
+  EXPECT_EQ(front.references(0).dataset(), "datasets/fashion-mnist");
+  EXPECT_EQ(front.points(0).network(), "networks/lenet5");
+  query.add_sweeps("run-one");  // the same again
+  Call again_call;
+  v1::Front again;
+  ASSERT_TRUE(fronts_->QueryFront(&again_call, query, &again).ok());
+  EXPECT_EQ(again.SerializeAsString(), front.SerializeAsString());
   EXPECT_EQ(front.points_size(), sweep.progress().front_size());
 }
 
@@ -134,6 +143,10 @@ TEST_F(SweepServiceTest, AnswersARepeatedRequestWithTheFirstSweep) {
   ASSERT_TRUE(Create(request, &first).ok());
   ASSERT_TRUE(Create(request, &second).ok());
   EXPECT_EQ(first.name(), second.name());
+  request.mutable_spec()->set_display_name("another");
+  const grpc::Status other = Create(request, &second);
+  EXPECT_EQ(other.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_THAT(other.error_message(), HasSubstr("'the-same' made sweep"));
   request.set_request_id(std::string(200, 'x'));
   EXPECT_THAT(Create(request, &second).error_message(), HasSubstr("request_id: has 200 bytes"));
 }

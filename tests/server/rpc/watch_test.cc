@@ -3,9 +3,11 @@
 
 #include <chrono>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "bitscape/v1/sweep.grpc.pb.h"
+#include "bitscape/v1/trial.grpc.pb.h"
 #include "tests/server/rpc/running_server.h"
 
 namespace bitscape::server {
@@ -93,6 +95,55 @@ TEST_F(WatchTest, ResumesWhereItLeftOff) {
   EXPECT_EQ(event.sweep().state(), v1::Sweep::SUCCEEDED);
   EXPECT_FALSE(reader->Read(&event));
   EXPECT_TRUE(reader->Finish().ok());
+}
+
+// Every message stays below gRPC's default limit of 4 MiB, however long the plans' texts.
+TEST_F(WatchTest, CutsLongPlansIntoSeveralEventsAndPages) {
+  v1::SweepSpec spec = SmallSweep(32, {"int8"});
+  constexpr int kPlans = 300;
+  for (int plan = 0; plan < kPlans; ++plan) {
+    std::string text = "weights=int8,activations=int8,accumulator=int32";
+    int choices = plan;  // a width of 2 to 8 bits for each layer tells the plans apart
+    for (const std::string layer : {"conv1", "conv2", "fc1", "fc2", "fc3"}) {
+      text +=
+          ";[" + layer + std::string(1700, '*') + "]weights=int" + std::to_string(2 + choices % 7);
+      choices /= 7;
+    }
+    spec.mutable_space()->add_plans(text);
+  }
+  Create("long-plans", spec);
+  Call watching;
+  const auto reader = sweeps_->WatchSweep(&watching, Watch("sweeps/long-plans"));
+  v1::SweepEvent event;
+  std::set<std::string> seen;
+  int with_spec = 0;
+  int planned = 0;
+  while (reader->Read(&event)) {
+    EXPECT_LT(event.ByteSizeLong(), size_t{4} << 20);
+    with_spec += event.sweep().has_spec() ? 1 : 0;
+    planned = event.sweep().progress().trials();
+    for (const v1::Trial& trial : event.trials()) seen.insert(trial.name());
+  }
+  const grpc::Status ended = reader->Finish();
+  EXPECT_TRUE(ended.ok()) << ended.error_message();
+  EXPECT_EQ(with_spec, 1);
+  EXPECT_EQ(static_cast<int>(seen.size()), planned);
+  EXPECT_GT(planned, kPlans / 2);
+
+  const auto trials = v1::TrialService::NewStub(running_.channel());
+  v1::ListTrialsRequest list;
+  list.set_parent("sweeps/long-plans");
+  list.set_page_size(1000);
+  std::set<std::string> listed;
+  do {
+    Call call;
+    v1::ListTrialsResponse page;
+    const grpc::Status status = trials->ListTrials(&call, list, &page);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    for (const v1::Trial& trial : page.trials()) listed.insert(trial.name());
+    list.set_page_token(page.next_page_token());
+  } while (!list.page_token().empty());
+  EXPECT_EQ(listed, seen);
 }
 
 TEST_F(WatchTest, RefusesUnknownSweepsAndTokens) {
