@@ -59,7 +59,8 @@ int Run(int argc, char** argv) {
   const auto command = line.Parse(argc, argv);
   if (!command.ok()) return Report(command.status(), session.globals);
   if (!*command) return kExitOk;
-  constexpr int kAttempts = 3;
+  // Each attempt is lost only because another command, which served this one, has come to its end.
+  constexpr int kAttempts = 50;
   absl::Status status = (*command)(session);
   for (int attempt = 1; attempt < kAttempts && LostTheOther(status, session); ++attempt) {
     session.connection.Disconnect();
