@@ -96,6 +96,8 @@ absl::StatusOr<v1::Front> ToProto(const FrontResult& front, Store& store) {
     point->set_plan(proto.plan());
     point->set_accelerator(proto.accelerator());
     point->set_reference(proto.reference());
+    point->set_network(proto.network());
+    point->set_dataset(proto.dataset());
     *point->mutable_metrics() = std::move(*proto.mutable_metrics());
     return absl::OkStatus();
   };
