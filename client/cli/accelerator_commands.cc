@@ -9,6 +9,7 @@
 #include "bitscape/v1/accelerator_service.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
 #include "proto/spec/reader.h"
@@ -112,7 +113,7 @@ void AddList(CommandLine& line, CLI::App* noun) {
         }
         return Print(session.globals, *accelerators, view, "accelerators");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(CLI::NonNegativeNumber);
+  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
 }
 
 }  // namespace
@@ -122,19 +123,23 @@ void AddAcceleratorCommands(CommandLine& line) {
   AddList(line, noun);
 
   const auto name = std::make_shared<std::string>();
-  CLI::App* show =
-      line.AddVerb(noun, "show", "Shows one accelerator.",
-                   "accelerator show eyeriss_like\naccelerator show eyeriss_like -o yaml",
-                   [name](Session& session) {
-                     auto stub = session.Stub<v1::AcceleratorService>();
-                     if (!stub.ok()) return stub.status();
-                     v1::GetAcceleratorRequest request;
-                     request.set_name(Qualified("accelerators", *name));
-                     const auto accelerator = session.Invoke(
-                         &v1::AcceleratorService::Stub::GetAccelerator, **stub, request);
-                     if (!accelerator.ok()) return accelerator.status();
-                     return Print(session.globals, *accelerator, ViewOf(*accelerator));
-                   });
+  CLI::App* show = line.AddVerb(
+      noun, "show", "Shows one accelerator; -o yaml prints the spec alone, which import takes.",
+      "accelerator show eyeriss_like\naccelerator show eyeriss_like -o yaml > machine.yaml",
+      [name](Session& session) {
+        auto stub = session.Stub<v1::AcceleratorService>();
+        if (!stub.ok()) return stub.status();
+        v1::GetAcceleratorRequest request;
+        request.set_name(Qualified("accelerators", *name));
+        const auto accelerator =
+            session.Invoke(&v1::AcceleratorService::Stub::GetAccelerator, **stub, request);
+        if (!accelerator.ok()) return accelerator.status();
+        // As YAML it is a file to start one's own machine from.
+        if (session.globals.output == "yaml") {
+          return WriteStdout(ToYaml(accelerator->spec()));
+        }
+        return Print(session.globals, *accelerator, ViewOf(*accelerator));
+      });
   show->add_option("accelerator", *name, "The accelerator's name")->required();
 
   const auto options = std::make_shared<ImportOptions>();

@@ -7,15 +7,17 @@
 #include <CLI/Validators.hpp>
 #include <cstdlib>
 #include <utility>
+#include <vector>
 
 #include "client/cli/output.h"
+#include "client/cli/usage.h"
 
 namespace bitscape::cli {
 namespace {
 
 constexpr char kDescription[] =
     "What do number formats cost and save? Explores quantized networks on accelerator models:\n"
-    "accuracy by bit-exact emulation, energy, area and latency by cost models.";
+    "accuracy by emulation, energy, area and latency by cost models.";
 constexpr char kFooter[] =
     "Without --server, a command serves itself from a database in your data folder.\n\n"
     "Examples:\n"
@@ -99,11 +101,17 @@ absl::StatusOr<Command> CommandLine::Parse(int argc, char** argv) {
     return Printed(root_.help());
   } catch (const CLI::ParseError& error) {
     return absl::InvalidArgumentError(
-        fmt::format("{} (see bitscape --help, bitscape NOUN VERB --help)", error.what()));
+        UsageText(root_, std::vector<std::string>(argv + 1, argv + argc), error));
   }
+  const char* named_by = "--server";
   const char* server = std::getenv("BITSCAPE_SERVER");
   if (globals_.server.empty() && globals_.database.empty() && server != nullptr) {
     globals_.server = server;
+    named_by = "BITSCAPE_SERVER";
+  }
+  const std::string problem = globals_.server.empty() ? "" : AddressProblem(globals_.server);
+  if (!problem.empty()) {
+    return absl::InvalidArgumentError(fmt::format("{}: {}", named_by, problem));
   }
   if (!globals_.server.empty() && !globals_.database.empty()) {
     return absl::InvalidArgumentError(

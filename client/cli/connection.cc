@@ -106,7 +106,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> Connection::JoinOrStart() {
     if (refused.code() != absl::StatusCode::kUnavailable) return refused;
     if (!Sleep(std::chrono::milliseconds(250))) return absl::CancelledError("interrupted");
   }
-  return refused;
+  return absl::UnavailableError(
+      fmt::format("{}; if that is a server, use --server ADDRESS", std::string(refused.message())));
 }
 
 void Connection::SayUnfinished(const std::shared_ptr<grpc::Channel>& channel) const {

@@ -95,4 +95,20 @@ std::string ToCsv(const Message& message, std::string_view items) {
   return csv;
 }
 
+std::string ToCsv(const std::vector<std::string>& titles, const Descriptor& descriptor,
+                  const std::vector<CsvRow>& rows) {
+  std::string csv;
+  for (const std::string& title : titles) AppendCell(title, csv);
+  AppendTitles(descriptor, "", csv);
+  csv += '\n';
+  for (const CsvRow& row : rows) {
+    for (const std::string& cell : row.cells) {
+      csv += Cell(cell);
+      csv += ',';
+    }
+    csv += Row(*row.message);
+  }
+  return csv;
+}
+
 }  // namespace bitscape::cli

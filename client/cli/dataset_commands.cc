@@ -10,6 +10,7 @@
 #include "bitscape/v1/dataset.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
 #include "client/cli/transfer.h"
@@ -106,7 +107,7 @@ void AddDatasetCommands(CommandLine& line) {
         }
         return Print(session.globals, *datasets, view, "datasets");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(CLI::NonNegativeNumber);
+  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
 
   const auto options = std::make_shared<ImportOptions>();
   CLI::App* import = line.AddVerb(

@@ -8,6 +8,7 @@
 
 #include "bitscape/v1/evaluation.grpc.pb.h"
 #include "client/cli/command_line.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/progress.h"
 #include "client/cli/text.h"
@@ -16,7 +17,9 @@ namespace bitscape::cli {
 namespace {
 
 constexpr char kPlanHelp[] =
-    "weights=...,activations=...,accumulator=...; rules for single layers follow after ';'";
+    "weights=...,activations=...,accumulator=...; rules for single layers follow after ';'. "
+    "Integer "
+    "plans want accumulator=int32: the default is fp32";
 
 View ViewOf(const v1::Evaluation& evaluation) {
   View view;
@@ -69,7 +72,7 @@ absl::Status Evaluate(Session& session, const v1::EvaluateRequest& request) {
   const absl::Status status = session.Check(reader->Finish());
   if (!status.ok()) return status;
   if (!has_result) return absl::UnavailableError("the server ended before it had a result");
-  return Print(session.globals, result, ViewOf(result), "layers");
+  return Print(session.globals, result, ViewOf(result));
 }
 
 View ViewOf(const v1::CostEstimate& cost) {
@@ -114,10 +117,12 @@ void AddEvaluate(CommandLine& line) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* verb = line.AddVerb(
-      &line.root(), "evaluate", "Measures one plan's accuracy, now.",
+      &line.root(), "evaluate",
+      "Measures one plan's accuracy, now. csv prints one row, the other forms the layers too.",
       "evaluate --network resnet8 --dataset fashion-mnist --plan "
       "weights=int8:channel,activations=int8,accumulator=int32\n"
-      "evaluate --network lenet5 --dataset fashion-mnist --plan weights=int4:channel --images 1000",
+      "evaluate --network lenet5 --dataset fashion-mnist --images 1000 --plan "
+      "weights=int4:channel,activations=int8,accumulator=int32 -o csv",
       [options](Session& session) {
         v1::EvaluateRequest message;
         message.set_network(Qualified("networks", options->network));
@@ -134,11 +139,11 @@ void AddEvaluate(CommandLine& line) {
   verb->add_option("--plan", options->plan, kPlanHelp)->required();
   verb->add_option("--split", options->split, "test (the default), validation, calibration");
   verb->add_option("--images", options->images, "Only the first images of the split (0: all)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(Count32());
   verb->add_option("--calibration-images", options->calibration_images,
                    "Images that ranges are found from (0: the server's default)")
-      ->check(CLI::NonNegativeNumber);
-  verb->add_option("--seed", options->seed, "Of what is random (0: 1)");
+      ->check(Count32());
+  verb->add_option("--seed", options->seed, "Of what is random (0: 1)")->check(Integer64());
 }
 
 void AddCost(CommandLine& line) {
@@ -147,7 +152,9 @@ void AddCost(CommandLine& line) {
   };
   const auto options = std::make_shared<Options>();
   CLI::App* verb = line.AddVerb(
-      &line.root(), "cost", "Prices one plan on one machine, now: one inference of one image.",
+      &line.root(), "cost",
+      "Prices one plan on one machine, now: one inference of one image. csv prints one "
+      "row, the totals; the other forms hold the layers too.",
       "cost --network resnet8 --accelerator eyeriss_like --plan "
       "weights=int8:channel,activations=int8,accumulator=int32",
       [options](Session& session) {
@@ -160,7 +167,7 @@ void AddCost(CommandLine& line) {
         const auto cost =
             session.Invoke(&v1::EvaluationService::Stub::EstimateCost, **stub, request);
         if (!cost.ok()) return cost.status();
-        return Print(session.globals, *cost, ViewOf(*cost), "layers");
+        return Print(session.globals, *cost, ViewOf(*cost));
       });
   verb->add_option("--network", options->network, "The network")->required();
   verb->add_option("--accelerator", options->accelerator, "The machine")->required();

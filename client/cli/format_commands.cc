@@ -10,6 +10,7 @@
 #include "bitscape/v1/format.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
 #include "client/cli/transfer.h"
@@ -155,7 +156,7 @@ void AddFormatCommands(CommandLine& line) {
         view.note = "Any eXmY, intN, uintN, fixedN.F and dfxN is a format, too.";
         return Print(session.globals, *formats, view, "formats");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(CLI::NonNegativeNumber);
+  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
 
   const auto name = std::make_shared<std::string>();
   CLI::App* show = line.AddVerb(

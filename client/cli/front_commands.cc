@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -14,9 +15,11 @@
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
 #include "client/cli/front_view.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
 #include "client/cli/text.h"
+#include "client/cli/trouble.h"
 
 namespace bitscape::cli {
 namespace {
@@ -46,13 +49,57 @@ absl::StatusOr<std::string> Versions(Session& session) {
                      status->engine_version(), status->cost_model_version());
 }
 
+absl::StatusOr<v1::Sweep> GetSweep(Session& session, const std::string& sweep) {
+  auto stub = session.Stub<v1::SweepService>();
+  if (!stub.ok()) return stub.status();
+  v1::GetSweepRequest request;
+  request.set_name(Qualified("sweeps", sweep));
+  return session.Invoke(&v1::SweepService::Stub::GetSweep, **stub, request);
+}
+
+// What a reader must know of the sweeps beside their front, on stderr.
+absl::Status NoteSweeps(Session& session, const std::vector<std::string>& names) {
+  if (session.globals.quiet) return absl::OkStatus();
+  std::vector<v1::Sweep> sweeps;
+  for (const std::string& name : names) {
+    auto sweep = GetSweep(session, name);
+    if (!sweep.ok()) return sweep.status();
+    sweeps.push_back(*std::move(sweep));
+  }
+  const std::string note = ComparisonNote(sweeps);
+  if (!note.empty()) fmt::print(stderr, "note: {}\n", note);
+  for (const v1::Sweep& sweep : sweeps) {
+    const absl::Status noted = NoteTrouble(session, sweep);
+    if (!noted.ok()) return noted;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PrintFront(const Globals& globals, const v1::Front& front) {
+  if (globals.output == "csv") return WriteStdout(FrontCsv(front));
+  if (globals.output != "jsonl") return Print(globals, front, FrontView(front));
+  const auto lines = FrontJsonLines(front);
+  return lines.ok() ? WriteStdout(*lines) : lines.status();
+}
+
+absl::Status Show(Session& session, const ShowOptions& options) {
+  ShowOptions unique = options;
+  unique.sweeps.clear();
+  for (const std::string& sweep : options.sweeps) {
+    const std::string name = Qualified("sweeps", sweep);
+    if (std::find(unique.sweeps.begin(), unique.sweeps.end(), name) == unique.sweeps.end()) {
+      unique.sweeps.push_back(name);
+    }
+  }
+  const auto front = Query(session, unique);
+  if (!front.ok()) return front.status();
+  const absl::Status printed = PrintFront(session.globals, *front);
+  return printed.ok() ? NoteSweeps(session, unique.sweeps) : printed;
+}
+
 absl::StatusOr<ReportData> Collect(Session& session, const std::string& sweep) {
   ReportData data;
-  auto sweeps = session.Stub<v1::SweepService>();
-  if (!sweeps.ok()) return sweeps.status();
-  v1::GetSweepRequest get;
-  get.set_name(Qualified("sweeps", sweep));
-  auto found = session.Invoke(&v1::SweepService::Stub::GetSweep, **sweeps, get);
+  auto found = GetSweep(session, sweep);
   if (!found.ok()) return found.status();
   data.sweep = *std::move(found);
   auto front = Query(session, {{sweep}, {}, {}});
@@ -64,7 +111,7 @@ absl::StatusOr<ReportData> Collect(Session& session, const std::string& sweep) {
   auto stub = session.Stub<v1::TrialService>();
   if (!stub.ok()) return stub.status();
   v1::ListTrialsRequest list;
-  list.set_parent(get.name());
+  list.set_parent(data.sweep.name());
   auto trials = session.InvokeForAll(&v1::TrialService::Stub::ListTrials, **stub, list, 0,
                                      &v1::ListTrialsResponse::trials_size);
   if (!trials.ok()) return trials.status();
@@ -80,6 +127,8 @@ absl::Status Report(Session& session, const std::string& sweep, const std::strin
   if (!data.ok()) return data.status();
   const absl::Status written = WriteOutput(file, RenderReport(*data));
   if (!written.ok()) return written;
+  const absl::Status noted = NoteTrouble(session, data->sweep);
+  if (!noted.ok()) return noted;
   return WriteStdout(fmt::format("exploration_seconds={:.1f} trials={} front={} report={}\n",
                                  SecondsOf(data->sweep.progress().elapsed()),
                                  data->trials.trials_size(), data->front.points_size(),
@@ -91,16 +140,14 @@ absl::Status Report(Session& session, const std::string& sweep, const std::strin
 void AddFrontCommands(CommandLine& line) {
   CLI::App* noun = line.AddNoun("front", "Pareto fronts");
   const auto options = std::make_shared<ShowOptions>();
-  CLI::App* show =
-      line.AddVerb(noun, "show", "Shows the Pareto front of one sweep, or of several together.",
-                   "front show SWEEP\n"
-                   "front show SWEEP --objective accuracy,energy_pj\n"
-                   "front show SWEEP OTHER-SWEEP -o json",
-                   [options](Session& session) {
-                     const auto front = Query(session, *options);
-                     if (!front.ok()) return front.status();
-                     return Print(session.globals, *front, FrontView(*front), "points");
-                   });
+  CLI::App* show = line.AddVerb(
+      noun, "show",
+      "Shows the Pareto front of one sweep, or of several together, with the references. "
+      "csv and jsonl say onFront of each row.",
+      "front show SWEEP\n"
+      "front show SWEEP --objective accuracy,energy_pj\n"
+      "front show SWEEP OTHER-SWEEP -o json",
+      [options](Session& session) { return Show(session, *options); });
   show->add_option("sweep", options->sweeps, "Sweeps")->required();
   show->add_option("--objective,--objectives", options->objectives,
                    "2 to 6 of accuracy, loss, energy_pj, area_um2, latency_seconds, weight_bytes "
@@ -109,6 +156,7 @@ void AddFrontCommands(CommandLine& line) {
       ->allow_extra_args(false);
   show->add_option("--reference-point", options->reference_point,
                    "One value an objective, for the hypervolume")
+      ->check(Finite())
       ->delimiter(',')
       ->allow_extra_args(false);
 

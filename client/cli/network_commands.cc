@@ -10,6 +10,7 @@
 #include "bitscape/v1/network.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
 #include "client/cli/transfer.h"
@@ -93,9 +94,11 @@ void AddImport(CommandLine& line, CLI::App* noun) {
   verb->add_option("file", options->file, "The ONNX file")->required();
   verb->add_option("--name", options->name, "The network's name")->required();
   verb->add_option("--mean", options->mean, "Of a pixel in [0, 1]: one value, or one a channel")
+      ->check(Finite())
       ->delimiter(',')
       ->required();
   verb->add_option("--std", options->std, "The same for the standard deviation")
+      ->check(Finite())
       ->delimiter(',')
       ->required();
   verb->add_flag("--validate-only", options->validate_only, "Checks the file and keeps nothing");
@@ -130,7 +133,7 @@ void AddNetworkCommands(CommandLine& line) {
         }
         return Print(session.globals, *networks, view, "networks");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(CLI::NonNegativeNumber);
+  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
   AddImport(line, noun);
 
   const auto name = std::make_shared<std::string>();

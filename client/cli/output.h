@@ -40,6 +40,13 @@ absl::StatusOr<std::string> ToJson(const google::protobuf::Message& message, boo
 // One row an element of the repeated field `items`, or one of the message itself; every figure with
 // all its digits. Source: RFC 4180, with bare line feeds.
 std::string ToCsv(const google::protobuf::Message& message, std::string_view items);
+// One row a message, all of type `descriptor`, after further cells of its own.
+struct CsvRow {
+  std::vector<std::string> cells;
+  const google::protobuf::Message* message;
+};
+std::string ToCsv(const std::vector<std::string>& titles,
+                  const google::protobuf::Descriptor& descriptor, const std::vector<CsvRow>& rows);
 // The same mapping as YAML.
 std::string ToYaml(const google::protobuf::Message& message);
 

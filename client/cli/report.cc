@@ -9,6 +9,7 @@
 #include "client/cli/front_view.h"
 #include "client/cli/scatter.h"
 #include "client/cli/text.h"
+#include "client/cli/trouble.h"
 
 namespace bitscape::cli {
 namespace {
@@ -23,20 +24,24 @@ constexpr char kStyle[] = R"(
   :root { --back: #14181d; --text: #e4e9ee; --dim: #97a3af; --grid: #2b323a;
           --dot: #5f7183; --front: #58a6ff; --reference: #fb923c; } }
 body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif;
-       max-width: 1100px; margin: 0 auto; padding: 24px; }
+       max-width: 1400px; margin: 0 auto; padding: 24px; }
 h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 32px 0 8px; }
 p.lead, figcaption, footer { color: var(--dim); } figure { margin: 0; }
-svg { width: 100%; height: auto; } .grid { stroke: var(--grid); }
+svg { width: 100%; max-width: 1100px; height: auto; }
+p.trouble { color: var(--reference); } .grid { stroke: var(--grid); }
 .tick, .axis, .label { fill: var(--dim); font-size: 12px; } .label { fill: var(--reference); }
 .line { fill: none; stroke: var(--front); stroke-width: 1.5; }
 .dot { fill: var(--dot); fill-opacity: .75; } .on-front { fill: var(--front); fill-opacity: 1; }
 .reference { fill: var(--reference); fill-opacity: 1; }
 .dot:hover { stroke: var(--text); stroke-width: 2; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.wide { overflow: auto; max-width: 100%; max-height: 90vh; }
+@media print { .wide { overflow: visible; max-height: none; } }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: 3px 12px 3px 0; text-align: left; white-space: nowrap;
          border-bottom: 1px solid var(--grid); }
 th { color: var(--dim); font-weight: 600; } .right { text-align: right; }
-tr.marked td { color: var(--reference); } td.reason { white-space: normal; }
+tr.marked td { color: var(--reference); }
+td.long { white-space: normal; overflow-wrap: anywhere; min-width: 18em; }
 )";
 
 std::string HtmlTable(const Table& table, bool mark_last_column) {
@@ -51,7 +56,10 @@ std::string HtmlTable(const Table& table, bool mark_last_column) {
   for (const auto& row : table.rows) {
     html += mark_last_column && !row.back().empty() ? "<tr class=\"marked\">" : "<tr>";
     for (size_t i = 0; i < row.size(); ++i) {
-      html += fmt::format("<td{}>{}</td>", align(i), EscapeHtml(row[i]));
+      // Mixed plans and reasons are sentences: they may take several lines.
+      constexpr size_t kLong = 60;
+      html += fmt::format("<td{}>{}</td>", row[i].size() > kLong ? " class=\"long\"" : align(i),
+                          EscapeHtml(row[i]));
     }
     html += "</tr>\n";
   }
@@ -144,11 +152,24 @@ std::string Lead(const ReportData& data) {
     split = point.metrics().split();
   }
   return fmt::format(
-      "{} on {} ({} images of the {} split), priced on {}. {} plans measured, {} of them on the "
+      "{} on {} ({} images of the {} split), priced on {}. {} trials measured, {} of them on the "
       "front, in {} of exploration.",
       LastPart(spec.network()), LastPart(spec.dataset()), Count(images), split,
       fmt::join(machines, ", "), data.front.trials(), data.front.points_size(),
       Elapsed(SecondsOf(data.sweep.progress().elapsed())));
+}
+
+// A paragraph about the trials without a result; "" if there are none.
+std::string Trouble(const ReportData& data) {
+  std::string reason;
+  for (const auto state : {v1::Trial::INFEASIBLE, v1::Trial::FAILED}) {
+    const auto& trials = data.trials.trials();
+    const auto first = std::find_if(trials.begin(), trials.end(),
+                                    [&](const v1::Trial& trial) { return trial.state() == state; });
+    if (first != trials.end()) reason = first->reason();
+  }
+  const std::string text = TroubleText(data.sweep.progress(), reason);
+  return text.empty() ? "" : fmt::format("<p class=\"trouble\">{}</p>\n", EscapeHtml(text));
 }
 
 }  // namespace
@@ -163,6 +184,7 @@ std::string RenderReport(const ReportData& data) {
       "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n"
       "<p class=\"lead\">{2}</p>\n",
       EscapeHtml(title), kStyle, EscapeHtml(Lead(data)));
+  html += Trouble(data);
   html += Figures(data);
   html += "<h2>The Pareto front</h2>\n" + HtmlTable(FrontTable(data.front), true);
   html +=

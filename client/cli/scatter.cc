@@ -100,12 +100,64 @@ std::string DotOf(const Frame& frame, const ScatterPoint& point) {
   }
   mark += fmt::format("<title>{}</title>{}\n", EscapeHtml(point.title),
                       point.reference ? "</path>" : "</circle>");
-  if (!point.label.empty()) {
-    mark += fmt::format(
-        "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x,
-        y - 12, EscapeHtml(point.label));
-  }
   return mark;
+}
+
+struct Box {
+  double left, right, top, bottom;
+
+  bool Overlaps(const Box& other) const {
+    return left < other.right && other.left < right && top < other.bottom && other.top < bottom;
+  }
+};
+
+// The middle of a label's base line: above its point, or where it overlaps nothing in `taken`.
+std::pair<double, double> PlaceLabel(double x, double y, double width,
+                                     const std::vector<Box>& taken) {
+  constexpr double kHeightOfText = 13, kAway = 12, kBeside = 12;
+  const auto box = [&](double middle, double base) {
+    return Box{middle - width / 2, middle + width / 2, base - kHeightOfText + 3, base + 3};
+  };
+  std::vector<std::pair<double, double>> places;
+  for (int step = 0; step < 8; ++step) {
+    const double shift = step * (kHeightOfText + 1);
+    places.emplace_back(x, y - kAway - shift);
+    places.emplace_back(x, y + kAway + kHeightOfText - 3 + shift);
+    places.emplace_back(x + kBeside + width / 2, y + 4 - shift);
+    places.emplace_back(x - kBeside - width / 2, y + 4 - shift);
+  }
+  for (const auto& place : places) {
+    const Box candidate = box(place.first, place.second);
+    if (candidate.left < kLeft || candidate.right > kWidth || candidate.top < 0 ||
+        candidate.bottom > kHeight - kBottom) {
+      continue;
+    }
+    if (std::none_of(taken.begin(), taken.end(),
+                     [&](const Box& other) { return candidate.Overlaps(other); })) {
+      return place;
+    }
+  }
+  return places.front();
+}
+
+std::string LabelsOf(const Frame& frame, const std::vector<ScatterPoint>& points) {
+  constexpr double kDiamond = 7, kLetter = 7;
+  std::vector<Box> taken;
+  for (const ScatterPoint& point : points) {
+    const double x = frame.X(point.x), y = frame.Y(point.y);
+    if (point.reference) taken.push_back({x - kDiamond, x + kDiamond, y - kDiamond, y + kDiamond});
+  }
+  std::string labels;
+  for (const ScatterPoint& point : points) {
+    if (point.label.empty()) continue;
+    const double width = kLetter * static_cast<double>(point.label.size());
+    const auto [x, y] = PlaceLabel(frame.X(point.x), frame.Y(point.y), width, taken);
+    taken.push_back({x - width / 2, x + width / 2, y - 10, y + 3});
+    labels += fmt::format(
+        "<text class=\"label\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>\n", x, y,
+        EscapeHtml(point.label));
+  }
+  return labels;
 }
 
 }  // namespace
@@ -145,7 +197,9 @@ std::vector<double> LogTicks(double low, double high) {
       if (tick >= low && tick <= high) ticks.push_back(tick);
     }
   }
-  return ticks;
+  constexpr size_t kFewest = 3;
+  constexpr int kEven = 8;
+  return ticks.size() >= kFewest ? ticks : LinearTicks(low, high, kEven);
 }
 
 std::vector<double> LinearTicks(double low, double high, int count) {
@@ -177,6 +231,7 @@ std::string ScatterSvg(const Scatter& scatter) {
   svg += GridOf(frame, scatter);
   svg += StaircaseOf(frame, scatter);
   for (const ScatterPoint& point : points) svg += DotOf(frame, point);
+  svg += LabelsOf(frame, points);
   return svg + "</svg>\n";
 }
 

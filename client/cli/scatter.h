@@ -28,7 +28,8 @@ struct Scatter {
 
 std::string EscapeHtml(std::string_view text);
 
-// Round values from `low` to `high`: 1, 2 and 5 times powers of ten.
+// Round values from `low` to `high`, at least 3: 1, 2 and 5 times powers of ten, or evenly spaced
+// ones where these are fewer.
 std::vector<double> LogTicks(double low, double high);
 // About `count` round values in the range.
 std::vector<double> LinearTicks(double low, double high, int count);

@@ -11,8 +11,10 @@
 #include "bitscape/v1/sweep.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
+#include "client/cli/trouble.h"
 #include "client/cli/watch.h"
 #include "proto/spec/reader.h"
 
@@ -54,13 +56,24 @@ View ViewOf(const v1::Sweep& sweep) {
                    progress.queued())},
       {"images",
        fmt::format("{} of {}", Count(progress.images_evaluated()), Count(progress.images()))},
-      {"front", fmt::format("{} plans", progress.front_size())}};
+      {"front", fmt::format("{} trials", progress.front_size())}};
   if (!sweep.error().empty()) view.facts.emplace_back("error", sweep.error());
   return view;
 }
 
 absl::Status PrintSweep(const Session& session, const v1::Sweep& sweep) {
   return Print(session.globals, sweep, ViewOf(sweep));
+}
+
+// What is left to say of a sweep that has ended.
+absl::Status Conclude(Session& session, const v1::Sweep& ended, bool print) {
+  if (print) {
+    const absl::Status printed = PrintSweep(session, ended);
+    if (!printed.ok()) return printed;
+  }
+  if (StdoutClosed()) return absl::OkStatus();
+  const absl::Status noted = NoteTrouble(session, ended);
+  return noted.ok() ? Outcome(ended) : noted;
 }
 
 absl::StatusOr<v1::CreateSweepRequest> ReadRequest(const SubmitOptions& options) {
@@ -98,11 +111,7 @@ absl::Status Submit(Session& session, const v1::CreateSweepRequest& request, boo
   }
   const auto ended = WatchSweep(session, sweep->name(), {});
   if (!ended.ok()) return ended.status();
-  if (!name_alone) {
-    const absl::Status printed = PrintSweep(session, *ended);
-    if (!printed.ok()) return printed;
-  }
-  return Outcome(*ended);
+  return Conclude(session, *ended, !name_alone);
 }
 
 void AddSubmit(CommandLine& line, CLI::App* noun) {
@@ -126,7 +135,9 @@ void AddSubmit(CommandLine& line, CLI::App* noun) {
   verb->add_option("file", options->file, "The sweep's spec (YAML, JSON, text proto), or -")
       ->required();
   verb->add_option("--name", options->id, "The sweep's id (else the server makes one)");
-  verb->add_option("--images", options->images, "Evaluates only the first images of the split");
+  verb->add_option("--images", options->images,
+                   "Evaluates only the first images of the split (0: all)")
+      ->check(Count32());
   verb->add_option("--request-id", options->request_id,
                    "A second submission with the same id returns the first one's sweep");
   verb->add_flag("--watch", options->watch, "Stays until the sweep has ended");
@@ -164,7 +175,13 @@ void AddList(CommandLine& line, CLI::App* noun) {
         }
         return Print(session.globals, *sweeps, view, "sweeps");
       });
-  verb->add_option("--limit", *limit, "At most so many (0: all)")->check(CLI::NonNegativeNumber);
+  verb->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
+}
+
+// A sweep that runs, in a server that ends with this command.
+bool StaysUndone(const Session& session, const v1::Sweep& sweep) {
+  return session.connection.is_owner() && !session.globals.quiet &&
+         (sweep.state() == v1::Sweep::PENDING || sweep.state() == v1::Sweep::RUNNING);
 }
 
 // get, cancel, pause, resume: one name in, one sweep out.
@@ -174,17 +191,24 @@ void AddOne(CommandLine& line, CLI::App* noun, const std::string& name,
             grpc::Status (v1::SweepService::Stub::*method)(grpc::ClientContext*, const Request&,
                                                            v1::Sweep*)) {
   const auto sweep_name = std::make_shared<std::string>();
-  CLI::App* verb = line.AddVerb(noun, name, description,
-                                fmt::format("sweep {} SWEEP\nsweep {} SWEEP -o json", name, name),
-                                [sweep_name, method](Session& session) {
-                                  auto stub = session.Stub<v1::SweepService>();
-                                  if (!stub.ok()) return stub.status();
-                                  Request request;
-                                  request.set_name(Qualified("sweeps", *sweep_name));
-                                  const auto sweep = session.Invoke(method, **stub, request);
-                                  if (!sweep.ok()) return sweep.status();
-                                  return PrintSweep(session, *sweep);
-                                });
+  CLI::App* verb = line.AddVerb(
+      noun, name, description, fmt::format("sweep {} SWEEP\nsweep {} SWEEP -o json", name, name),
+      [sweep_name, method](Session& session) {
+        auto stub = session.Stub<v1::SweepService>();
+        if (!stub.ok()) return stub.status();
+        Request request;
+        request.set_name(Qualified("sweeps", *sweep_name));
+        const auto sweep = session.Invoke(method, **stub, request);
+        if (!sweep.ok()) return sweep.status();
+        if (StaysUndone(session, *sweep)) {
+          fmt::print(stderr,
+                     "note: {} goes on while a command runs on "
+                     "its database; stay with it: {}\n",
+                     sweep->name(),
+                     Hint(session.globals, "sweep watch " + LastPart(sweep->name())));
+        }
+        return PrintSweep(session, *sweep);
+      });
   verb->add_option("sweep", *sweep_name, "The sweep's name")->required();
 }
 
@@ -197,11 +221,7 @@ void AddWatch(CommandLine& line, CLI::App* noun) {
                      options.print_events = session.globals.output == "jsonl";
                      const auto ended = WatchSweep(session, Qualified("sweeps", *name), options);
                      if (!ended.ok()) return ended.status();
-                     if (!options.print_events) {
-                       const absl::Status printed = PrintSweep(session, *ended);
-                       if (!printed.ok()) return printed;
-                     }
-                     return Outcome(*ended);
+                     return Conclude(session, *ended, !options.print_events);
                    });
   verb->add_option("sweep", *name, "The sweep's name")->required();
 }
@@ -217,12 +237,11 @@ void AddWait(CommandLine& line, CLI::App* noun) {
       "sweep wait SWEEP\nsweep wait SWEEP --timeout 600", [options](Session& session) {
         const auto ended = WatchSweep(session, Qualified("sweeps", options->name), options->watch);
         if (!ended.ok()) return ended.status();
-        const absl::Status printed = PrintSweep(session, *ended);
-        return printed.ok() ? Outcome(*ended) : printed;
+        return Conclude(session, *ended, true);
       });
   verb->add_option("sweep", options->name, "The sweep's name")->required();
   verb->add_option("--timeout", options->watch.timeout_seconds, "Gives up after so many seconds")
-      ->check(CLI::PositiveNumber);
+      ->check(Positive());
 }
 
 }  // namespace
@@ -237,7 +256,9 @@ void AddSweepCommands(CommandLine& line) {
   AddWait(line, noun);
   AddOne(line, noun, "cancel", "Ends a sweep; what is finished stays.", &Stub::CancelSweep);
   AddOne(line, noun, "pause", "Pauses a sweep after the slice in work.", &Stub::PauseSweep);
-  AddOne(line, noun, "resume", "Goes on with a paused sweep.", &Stub::ResumeSweep);
+  AddOne(line, noun, "resume",
+         "Goes on with a paused sweep; embedded, while a command runs (sweep watch).",
+         &Stub::ResumeSweep);
 }
 
 }  // namespace bitscape::cli

@@ -10,8 +10,10 @@
 
 #include "bitscape/v1/trial.grpc.pb.h"
 #include "client/cli/command_line.h"
+#include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
+#include "client/cli/trial_table.h"
 
 namespace bitscape::cli {
 namespace {
@@ -21,32 +23,6 @@ struct ListOptions {
   int limit = 0;
   std::vector<std::string> states;
 };
-
-Table TableOf(const v1::ListTrialsResponse& trials) {
-  Table table;
-  table.columns = {{"TRIAL"},
-                   {"STATE"},
-                   {"PLAN (weights / activations / accumulator)"},
-                   {"ACCURACY", Align::kRight},
-                   {"ENERGY", Align::kRight},
-                   {"LATENCY", Align::kRight},
-                   {"IMAGES", Align::kRight},
-                   {"ATTEMPTS", Align::kRight},
-                   {"REFERENCE"},
-                   {"REASON"}};
-  for (const v1::Trial& trial : trials.trials()) {
-    const v1::Metrics& metrics = trial.metrics();
-    const bool priced = metrics.energy_pj() > 0;
-    table.rows.push_back({LastPart(trial.name()), v1::Trial::State_Name(trial.state()),
-                          ShortPlan(trial.plan()),
-                          trial.state() == v1::Trial::SUCCEEDED ? Percent(metrics.accuracy()) : "-",
-                          priced ? Energy(metrics.energy_pj()) : "-",
-                          priced ? Seconds(metrics.latency_seconds()) : "-",
-                          std::to_string(trial.images_evaluated()),
-                          std::to_string(trial.attempts()), trial.reference(), trial.reason()});
-  }
-  return table;
-}
 
 absl::StatusOr<v1::ListTrialsRequest> RequestOf(const ListOptions& options) {
   v1::ListTrialsRequest request;
@@ -116,7 +92,8 @@ void AddTrialCommands(CommandLine& line) {
   const auto options = std::make_shared<ListOptions>();
   CLI::App* list = line.AddVerb(
       noun, "list", "Lists a sweep's trials in the order in which it proposed them.",
-      "trial list SWEEP\ntrial list SWEEP --state INFEASIBLE\ntrial list SWEEP -o csv > trials.csv",
+      "trial list SWEEP\ntrial list SWEEP --state FAILED,INFEASIBLE\ntrial list SWEEP -o csv > "
+      "trials.csv",
       [options](Session& session) {
         const auto request = RequestOf(*options);
         if (!request.ok()) return request.status();
@@ -126,12 +103,16 @@ void AddTrialCommands(CommandLine& line) {
             session.InvokeForAll(&v1::TrialService::Stub::ListTrials, **stub, *request,
                                  options->limit, &v1::ListTrialsResponse::trials_size);
         if (!trials.ok()) return trials.status();
-        return Print(session.globals, *trials, {{}, TableOf(*trials), {}}, "trials");
+        return Print(session.globals, *trials, {{}, TrialTable(*trials), {}}, "trials");
       });
   list->add_option("sweep", options->sweep, "The sweep's name")->required();
-  list->add_option("--state", options->states, "Only trials in these states");
-  list->add_option("--limit", options->limit, "At most so many (0: all)")
-      ->check(CLI::NonNegativeNumber);
+  list->add_option(
+          "--state", options->states,
+          "Only trials in these states: QUEUED, RUNNING, SUCCEEDED, STOPPED, INFEASIBLE, FAILED, "
+          "CANCELLED")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  list->add_option("--limit", options->limit, "At most so many (0: all)")->check(Count32());
 
   const auto name = std::make_shared<std::string>();
   CLI::App* get = line.AddVerb(

@@ -8,6 +8,7 @@
 #include "bitscape/v1/sweep.grpc.pb.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
+#include "client/cli/trouble.h"
 
 namespace bitscape::cli {
 namespace {
@@ -18,17 +19,14 @@ using std::chrono::system_clock;
 constexpr double kPatienceSeconds = 30;
 constexpr size_t kFrontLines = 12;
 
-absl::Status Interruption(const Session& session, const v1::Sweep& sweep) {
-  const std::string id = LastPart(sweep.name());
+absl::Status Interruption(const Session& session, const std::string& name) {
+  const std::string hint = Hint(session.globals, "sweep watch " + LastPart(name));
   if (session.connection.is_remote()) {
     return absl::CancelledError(
-        fmt::format("detached: {} goes on in the server; watch it again with: "
-                    "bitscape sweep watch {}",
-                    sweep.name(), id));
+        fmt::format("detached: {} goes on in the server; watch it again with: {}", name, hint));
   }
-  return absl::CancelledError(fmt::format(
-      "interrupted: {} keeps what it has; go on with: bitscape sweep watch {}{}", sweep.name(), id,
-      session.globals.database.empty() ? "" : " --database " + session.globals.database.string()));
+  return absl::CancelledError(
+      fmt::format("interrupted: {} keeps what it has; go on with: {}", name, hint));
 }
 
 absl::Status Timeout(const std::string& name, const v1::Sweep& sweep, double seconds) {
@@ -72,7 +70,11 @@ bool HasEnded(v1::Sweep::State state) {
 
 void SweepPicture::Apply(const v1::SweepEvent& event) {
   if (event.snapshot()) trials_.clear();
+  v1::SweepSpec spec;
+  sweep_.mutable_spec()->Swap(&spec);
   sweep_ = event.sweep();
+  // Only a stream's first event brings the spec.
+  if (!sweep_.has_spec()) sweep_.mutable_spec()->Swap(&spec);
   for (const v1::Trial& trial : event.trials()) trials_[trial.name()] = trial;
   front_.assign(event.front().begin(), event.front().end());
   resume_token_ = event.resume_token();
@@ -104,19 +106,21 @@ std::vector<std::string> SweepPicture::FrontLines(size_t limit) const {
   std::stable_sort(points.begin(), points.end(), [](const v1::Trial* a, const v1::Trial* b) {
     return a->metrics().accuracy() > b->metrics().accuracy();
   });
-  std::vector<std::string> lines = {
-      fmt::format("  the front{}, {} plans: accuracy, energy, weights / activations / accumulator",
-                  HasEnded(sweep_.state()) ? "" : " so far", points.size())};
+  const bool several_machines = sweep_.spec().accelerators_size() > 1;
+  std::vector<std::string> lines = {fmt::format(
+      "  the front{}, {} trials: accuracy, energy, weights / activations / accumulator{}",
+      HasEnded(sweep_.state()) ? "" : " so far", points.size(),
+      several_machines ? ", machine" : "")};
   for (const v1::Trial* trial : points) {
     if (lines.size() > limit) {
       lines.push_back(fmt::format("  and {} more", points.size() - limit));
       break;
     }
     const v1::Metrics& metrics = trial->metrics();
-    lines.push_back(
-        fmt::format("  {:>7}  {:>9}  {}{}", Percent(metrics.accuracy()),
-                    Energy(metrics.energy_pj()), ShortPlan(trial->plan()),
-                    trial->reference().empty() ? "" : "  (" + trial->reference() + ")"));
+    lines.push_back(fmt::format(
+        "  {:>7}  {:>9}  {}{}{}", Percent(metrics.accuracy()), Energy(metrics.energy_pj()),
+        ShortPlan(trial->plan()), several_machines ? "  on " + LastPart(trial->accelerator()) : "",
+        trial->reference().empty() ? "" : "  (" + trial->reference() + ")"));
   }
   return lines;
 }
@@ -136,8 +140,7 @@ absl::StatusOr<v1::Sweep> WatchSweep(Session& session, const std::string& name,
     if (status.ok() && HasEnded(picture.sweep().state())) return picture.sweep();
     if (StdoutClosed()) return picture.sweep();
     if (Interrupted()) {
-      if (picture.sweep().name().empty()) return absl::CancelledError("interrupted");
-      return Interruption(session, picture.sweep());
+      return Interruption(session, name);
     }
     if (status.code() == absl::StatusCode::kDeadlineExceeded && deadline) {
       return Timeout(name, picture.sweep(), *options.timeout_seconds);

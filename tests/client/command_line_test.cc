@@ -86,5 +86,48 @@ TEST_F(CommandLineTest, RefusesWhatItDoesNotKnow) {
   }
 }
 
+std::string ErrorOf(std::initializer_list<std::string> arguments) {
+  return std::string(Parse(arguments).command.status().message());
+}
+
+TEST_F(CommandLineTest, NamesUnknownCommandsAndOptionsAndTheNearest) {
+  EXPECT_EQ(ErrorOf({"sweep", "lst"}),
+            "unknown command 'lst' of bitscape sweep; did you mean 'list'?\n"
+            "bitscape sweep takes: submit list get watch wait cancel pause resume");
+  EXPECT_THAT(ErrorOf({"-o", "json", "swep", "list"}),
+              HasSubstr("unknown command 'swep' of bitscape; did you mean 'sweep'?"));
+  EXPECT_THAT(ErrorOf({"sweep", "submit", "--imges=3", "a.yaml"}),
+              HasSubstr("unknown option '--imges' of bitscape sweep submit; did you mean "
+                        "'--images'?"));
+  EXPECT_THAT(ErrorOf({"sweep", "list", "-o", "json", "--qwertyuiop"}),
+              HasSubstr("unknown option '--qwertyuiop' of bitscape sweep list\n"));
+  EXPECT_THAT(ErrorOf({"sweep"}), HasSubstr("bitscape sweep takes: submit"));
+}
+
+TEST_F(CommandLineTest, SaysWhichNumbersItTakes) {
+  EXPECT_THAT(ErrorOf({"sweep", "list", "--limit", "-1"}),
+              HasSubstr("--limit: '-1' is not a whole number from 0 to 2147483647"));
+  EXPECT_THAT(ErrorOf({"sweep", "submit", "a", "--images", "99999999999"}),
+              HasSubstr("--images: '99999999999' is not a whole number"));
+  EXPECT_THAT(ErrorOf({"sweep", "wait", "a", "--timeout", "0"}),
+              HasSubstr("--timeout: '0' is not a number above 0"));
+  EXPECT_THAT(ErrorOf({"front", "show", "a", "--reference-point", "0.5,x"}),
+              HasSubstr("'x' is not a finite number"));
+  EXPECT_TRUE(Parse({"front", "show", "a", "--reference-point", "0.5,1e9"}).command.ok());
+  EXPECT_TRUE(Parse({"sweep", "wait", "a", "--timeout", "0.5"}).command.ok());
+}
+
+TEST_F(CommandLineTest, AddressesHaveAPort) {
+  for (const char* address : {"h", "h:", "h:x", "h:0", "h:65536", ":7420", "unix:"}) {
+    EXPECT_THAT(ErrorOf({"sweep", "list", "--server", address}),
+                HasSubstr(std::string("--server: '") + address + "' is not HOST:PORT"));
+  }
+  for (const char* address : {"h:1", "127.0.0.1:65535", "[::1]:7420", "unix:/a.sock"}) {
+    EXPECT_TRUE(Parse({"sweep", "list", "--server", address}).command.ok()) << address;
+  }
+  setenv("BITSCAPE_SERVER", "host", 1);
+  EXPECT_THAT(ErrorOf({"sweep", "list"}), HasSubstr("BITSCAPE_SERVER: 'host'"));
+}
+
 }  // namespace
 }  // namespace bitscape::cli

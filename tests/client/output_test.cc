@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "bitscape/v1/evaluation.pb.h"
 #include "bitscape/v1/front.pb.h"
 #include "bitscape/v1/sweep.pb.h"
 #include "client/cli/front_view.h"
+#include "client/cli/trial_table.h"
+#include "client/cli/trouble.h"
 
 namespace bitscape::cli {
 namespace {
@@ -45,15 +49,28 @@ TEST(ToCsv, PrintsOneItemARowWithAllDigits) {
             "trial,plan,accelerator,metrics.accuracy,metrics.accuracyLow,metrics.accuracyHigh,"
             "metrics.correct,metrics.images,metrics.loss,metrics.energyPj,metrics.areaUm2,"
             "metrics.latencySeconds,metrics.latencyCycles,metrics.weightBytes,metrics.split,"
-            "reference\n"
-            "\"a,b\",\"say \"\"x\"\"\",,0.923456789,0,0,0,7,0,0,0,0,0,0,,\n"
-            ",,,0,0,0,0,0,0,0,0,0,0,0,,\n");
+            "reference,network,dataset\n"
+            "\"a,b\",\"say \"\"x\"\"\",,0.923456789,0,0,0,7,0,0,0,0,0,0,,,,\n"
+            ",,,0,0,0,0,0,0,0,0,0,0,0,,,,\n");
 }
 
 TEST(ToCsv, PrintsAMessageAsOneRow) {
   v1::GetSweepRequest request;
   request.set_name("sweeps/a");
   EXPECT_EQ(ToCsv(request, ""), "name\nsweeps/a\n");
+}
+
+TEST(ToCsv, PrintsAResultAsOneRowWithoutItsLayers) {
+  v1::Evaluation evaluation;
+  evaluation.set_correct(9);
+  evaluation.set_images(10);
+  evaluation.set_accuracy(0.9);
+  evaluation.set_plan("weights=int8,activations=int8");
+  evaluation.set_split("test");
+  evaluation.add_layers()->set_name("conv1");
+  EXPECT_EQ(ToCsv(evaluation, ""),
+            "correct,images,accuracy,accuracyLow,accuracyHigh,loss,imagesPerSecond,plan,split\n"
+            "9,10,0.9,0,0,0,0,\"weights=int8,activations=int8\",test\n");
 }
 
 TEST(ToJson, PrintsDefaultsInLowerCamelCaseAndCountsAsNumbers) {
@@ -117,6 +134,88 @@ TEST(FrontTable, MergesReferencesByAccuracyAndMarksTheFront) {
   EXPECT_EQ(table.rows[1].front(), "");
   EXPECT_EQ(table.rows[1].back(), "fp32");
   EXPECT_EQ(table.rows[2][2], "80.00%");
+}
+
+v1::Front TwoSweeps() {
+  v1::Front front;
+  *front.add_points() = Point("sweeps/a/trials/t1", 0.92, 2e6);
+  *front.add_references() = Point("sweeps/b/trials/t2", 0.91, 9e6);
+  front.mutable_references(0)->set_reference("fp32");
+  front.mutable_references(0)->set_network("networks/lenet5");
+  return front;
+}
+
+TEST(FrontTable, NamesSweepsAndMachinesWhereThereAreSeveral) {
+  v1::Front front = TwoSweeps();
+  front.mutable_points(0)->set_accelerator("accelerators/m");
+  front.mutable_references(0)->set_accelerator("accelerators/n");
+  const Table table = FrontTable(front);
+  ASSERT_EQ(table.columns.size(), 11u);
+  EXPECT_EQ(table.columns[8].title, "MACHINE");
+  EXPECT_EQ(table.columns[9].title, "SWEEP");
+  EXPECT_EQ(table.rows[0][8], "m");
+  EXPECT_EQ(table.rows[1][9], "b");
+}
+
+TEST(FrontCsv, HasTheTablesRowsAndSaysWhichAreOnTheFront) {
+  const std::string csv = FrontCsv(TwoSweeps());
+  EXPECT_THAT(csv, testing::StartsWith("onFront,sweep,trial,plan,"));
+  EXPECT_THAT(csv, HasSubstr("\ntrue,a,sweeps/a/trials/t1,"));
+  EXPECT_THAT(csv, HasSubstr("\nfalse,b,sweeps/b/trials/t2,"));
+  EXPECT_THAT(csv, testing::EndsWith(",fp32,networks/lenet5,\n"));
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 3);
+}
+
+TEST(FrontJsonLines, HasTheTablesRowsAndSaysWhichAreOnTheFront) {
+  const auto lines = FrontJsonLines(TwoSweeps());
+  ASSERT_TRUE(lines.ok()) << lines.status();
+  EXPECT_THAT(*lines, testing::StartsWith(
+                          "{\"onFront\":true,\"sweep\":\"a\",\"trial\":\"sweeps/a/trials/t1\","));
+  EXPECT_THAT(*lines, HasSubstr("\n{\"onFront\":false,\"sweep\":\"b\","));
+  EXPECT_EQ(std::count(lines->begin(), lines->end(), '\n'), 2);
+}
+
+TEST(ComparisonNote, NamesNetworksAndDatasetsThatDiffer) {
+  std::vector<v1::Sweep> sweeps(2);
+  for (v1::Sweep& sweep : sweeps) sweep.mutable_spec()->set_network("networks/lenet5");
+  EXPECT_EQ(ComparisonNote(sweeps), "");
+  sweeps[1].mutable_spec()->set_network("networks/resnet8");
+  EXPECT_THAT(ComparisonNote(sweeps), HasSubstr("differ in their networks (lenet5, resnet8)"));
+}
+
+TEST(TrialTable, NamesMachinesWhereThereAreSeveral) {
+  v1::ListTrialsResponse trials;
+  trials.add_trials()->set_accelerator("accelerators/m");
+  trials.mutable_trials(0)->mutable_metrics()->set_energy_pj(1e6);
+  trials.mutable_trials(0)->mutable_metrics()->set_area_um2(2e6);
+  trials.mutable_trials(0)->mutable_metrics()->set_weight_bytes(2048);
+  const std::string one = RenderTable(TrialTable(trials), false);
+  EXPECT_THAT(one, testing::Not(HasSubstr("MACHINE")));
+  EXPECT_THAT(one, HasSubstr("2 mm2"));
+  EXPECT_THAT(one, HasSubstr("2 KiB"));
+  trials.add_trials()->set_accelerator("accelerators/n");
+  const Table table = TrialTable(trials);
+  EXPECT_EQ(table.columns[3].title, "MACHINE");
+  EXPECT_EQ(table.rows[1][3], "n");
+  EXPECT_EQ(table.rows[1].size(), table.columns.size());
+}
+
+TEST(TroubleText, CountsFailedAndInfeasibleTrialsAndGivesTheFirstReason) {
+  v1::SweepProgress progress;
+  progress.set_trials(12);
+  EXPECT_EQ(TroubleText(progress, ""), "");
+  progress.set_infeasible(2);
+  EXPECT_EQ(TroubleText(progress, ""), "2 of 12 trials can't run on their machine");
+  progress.set_failed(1);
+  EXPECT_EQ(TroubleText(progress, "no such layer\nmore"),
+            "1 of 12 trials failed, 2 can't run on their machine: the first: no such layer");
+}
+
+TEST(Hint, ReachesTheSameServerOrDatabase) {
+  Globals globals;
+  EXPECT_EQ(Hint(globals, "sweep watch a"), "bitscape sweep watch a");
+  globals.database = "x.db";
+  EXPECT_EQ(Hint(globals, "sweep watch a"), "bitscape sweep watch a --database x.db");
 }
 
 }  // namespace

@@ -34,6 +34,8 @@ ReportData MakeData() {
   infeasible = MakeTrial("sweeps/a/trials/t000002", 0, 0);
   infeasible.set_state(v1::Trial::INFEASIBLE);
   infeasible.set_reason("17-bit weights do not fit");
+  data.sweep.mutable_progress()->set_trials(3);
+  data.sweep.mutable_progress()->set_infeasible(1);
   for (int i = 0; i < 2; ++i) {
     v1::FrontPoint& point = *data.front.add_points();
     point.set_trial(data.trials.trials(i).name());
@@ -50,6 +52,8 @@ TEST(Report, ShowsFrontPlotsTrialsAndReasons) {
   EXPECT_THAT(html, HasSubstr("<svg"));
   EXPECT_THAT(html, HasSubstr("91.23%"));
   EXPECT_THAT(html, HasSubstr("17-bit weights do not fit"));
+  EXPECT_THAT(html, HasSubstr("1 of 3 trials can&#39;t run on their machine: 17-bit weights do not "
+                              "fit</p>"));
   EXPECT_THAT(html, HasSubstr("prefers-color-scheme: dark"));
 }
 

@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
 namespace bitscape::cli {
 namespace {
 
@@ -10,9 +15,19 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 
-TEST(LogTicks, AreOneTwoFive) {
-  EXPECT_THAT(LogTicks(0.3, 12), ElementsAre(0.5, 1, 2, 5, 10));
-  EXPECT_THAT(LogTicks(3, 4), ElementsAre());
+TEST(LogTicks, AreOneTwoFive) { EXPECT_THAT(LogTicks(0.3, 12), ElementsAre(0.5, 1, 2, 5, 10)); }
+
+TEST(LogTicks, AreAtLeastThreeInAnyRange) {
+  EXPECT_EQ(LogTicks(3, 4).size(), 6u);
+  for (double low = 0.01; low < 1000; low *= 1.3) {
+    for (double ratio = 1.01; ratio < 20; ratio *= 1.2) {
+      const std::vector<double> ticks = LogTicks(low, low * ratio);
+      EXPECT_GE(ticks.size(), 3u) << low << " " << ratio;
+      EXPECT_LE(ticks.size(), 12u) << low << " " << ratio;
+      EXPECT_GE(ticks.front(), low * (1 - 1e-9));
+      EXPECT_LE(ticks.back(), low * ratio * (1 + 1e-9));
+    }
+  }
 }
 
 TEST(LinearTicks, AreRound) {
@@ -36,6 +51,29 @@ TEST(ScatterSvg, DrawsPointsTitlesAndTheLine) {
   EXPECT_THAT(svg, HasSubstr("class=\"dot reference\""));
   EXPECT_THAT(svg, HasSubstr(">int8</text>"));
   EXPECT_THAT(svg, HasSubstr("class=\"line\""));
+}
+
+TEST(ScatterSvg, LabelsOfNeighboursDoNotOverlap) {
+  Scatter scatter;
+  scatter.points = {{1, 90, "", "int8", false, true},
+                    {1, 90, "", "fp16", false, true},
+                    {1.001, 90, "", "fp32", false, true},
+                    {9, 92, "", "", false, false}};
+  const std::string svg = ScatterSvg(scatter);
+  std::vector<std::pair<double, double>> places;
+  for (size_t at = svg.find("class=\"label\""); at != std::string::npos;
+       at = svg.find("class=\"label\"", at + 1)) {
+    places.emplace_back(std::stod(svg.substr(svg.find("x=\"", at) + 3)),
+                        std::stod(svg.substr(svg.find("y=\"", at) + 3)));
+  }
+  ASSERT_EQ(places.size(), 3u);
+  for (size_t i = 0; i < places.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      EXPECT_TRUE(std::abs(places[i].first - places[j].first) >= 28 ||
+                  std::abs(places[i].second - places[j].second) >= 12)
+          << i << " " << j;
+    }
+  }
 }
 
 TEST(ScatterSvg, LeavesOutWhatIsBelowOrCannotBeDrawn) {

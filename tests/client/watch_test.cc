@@ -111,6 +111,14 @@ TEST_F(WatchTest, TimesOutNamingTheState) {
               HasSubstr("sweeps/a has not ended after 0.3 s: it is RUNNING"));
 }
 
+v1::SweepEvent OnTwoMachines(v1::SweepEvent event) {
+  for (const char* name : {"accelerators/m", "accelerators/n"}) {
+    event.mutable_sweep()->mutable_spec()->add_accelerators(name);
+  }
+  for (v1::Trial& trial : *event.mutable_trials()) trial.set_accelerator("accelerators/m");
+  return event;
+}
+
 TEST(SweepPicture, FrontFollowsTheEvents) {
   SweepPicture picture;
   v1::SweepEvent event = Event("one", v1::Sweep::RUNNING);
@@ -126,8 +134,10 @@ TEST(SweepPicture, FrontFollowsTheEvents) {
   picture.Apply(event);
   const std::vector<std::string> lines = picture.FrontLines(5);
   ASSERT_EQ(lines.size(), 3u);
-  EXPECT_THAT(lines[0], HasSubstr("2 plans"));
+  EXPECT_THAT(lines[0], HasSubstr("2 trials"));
   EXPECT_EQ(lines[1], "   90.00%       2 uJ  int4 / int8 / int32");
+  picture.Apply(OnTwoMachines(event));
+  EXPECT_EQ(picture.FrontLines(5)[1], "   90.00%       2 uJ  int4 / int8 / int32  on m");
   v1::SweepEvent delta = Event("two", v1::Sweep::RUNNING);
   delta.add_front("t1");
   picture.Apply(delta);

@@ -100,15 +100,23 @@ TEST_F(BadInputTest, PlansThatTheMachineCannotRun) {
   ExpectError(Run({"cost", "--network", "lenet5", "--accelerator", "int8_array", "--plan",
                    "weights=fp16,activations=fp16"}),
               5, "int8_array");
-  const Result submitted = Submit(
-      With(With(kGoodSpec, "eyeriss_like", "int8_array"),
-           "weights=int4,activations=int8,accumulator=int32", "weights=fp16,activations=fp16"),
-      "infeasible.yaml");
+  const Result submitted = Submit(With(With(kGoodSpec, "eyeriss_like", "int8_array"), "[\"weights",
+                                       "[\"weights=fp16,activations=fp16\", \"weights"),
+                                  "infeasible.yaml");
   EXPECT_EQ(submitted.code, 0) << "infeasible is a result: " << submitted.err;
   const std::string sweep = submitted.out.substr(0, submitted.out.size() - 1);
   const nlohmann::json trials = Run({"trial", "list", sweep, "-o", "json"}).Json();
   EXPECT_EQ(trials["trials"][0]["state"], "INFEASIBLE");
   EXPECT_NE(trials["trials"][0]["reason"], "");
+  const std::string reason = trials["trials"][0]["reason"];
+  for (const Result& result :
+       {submitted, Run({"sweep", "watch", sweep}), Run({"front", "show", sweep}),
+        Run({"report", sweep, "-o", folder_ / "report.html"})}) {
+    EXPECT_THAT(result.err, HasSubstr("note: 1 of 2 trials can't run on their machine: " + reason));
+    EXPECT_THAT(result.err, HasSubstr("bitscape trial list"));
+  }
+  EXPECT_THAT(Run({"trial", "list", sweep, "--state", "FAILED,INFEASIBLE"}).out,
+              HasSubstr("INFEASIBLE"));
 }
 
 TEST_F(BadInputTest, WhatWasAcknowledgedStays) {
@@ -140,6 +148,12 @@ TEST_F(BadInputTest, ClosedStreamsAreErrorsAndHarmNothing) {
   EXPECT_EQ(gone.code, 0) << gone.err;
   EXPECT_EQ(gone.err, "");
   EXPECT_EQ(Run({"sweep", "list"}).code, 0);
+}
+
+TEST(NoServer, AddressesWithoutAPortAreUsageErrors) {
+  const Result result = Bitscape({"sweep", "list", "--server", "localhost"});
+  EXPECT_EQ(result.code, 2);
+  EXPECT_THAT(result.err, HasSubstr("HOST:PORT"));
 }
 
 TEST(NoServer, IsUnavailableAndNamesTheAddress) {

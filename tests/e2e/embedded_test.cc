@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstring>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -139,6 +140,56 @@ TEST_F(EmbeddedTest, EvaluateHasItsFixedForm) {
   }
 }
 
+std::vector<std::string> Lines(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+TEST_F(EmbeddedTest, ResultsAreOneCsvRow) {
+  const auto evaluated = Lines(Run({"evaluate", "--network", "lenet5", "--dataset", "fashion-mnist",
+                                    "--plan", kInt8, "--images", "320", "-o", "csv"})
+                                   .out);
+  ASSERT_EQ(evaluated.size(), 2u);
+  EXPECT_EQ(evaluated[0],
+            "correct,images,accuracy,accuracyLow,accuracyHigh,loss,imagesPerSecond,plan,split");
+  EXPECT_THAT(evaluated[1], testing::ContainsRegex("^[0-9]+,320,0\\.[0-9]+,"));
+  const auto priced = Lines(Run({"cost", "--network", "lenet5", "--accelerator", "eyeriss_like",
+                                 "--plan", kInt8, "-o", "csv"})
+                                .out);
+  ASSERT_EQ(priced.size(), 2u);
+  EXPECT_THAT(priced[0], testing::StartsWith(
+                             "energyPj,latencyCycles,latencySeconds,areaUm2,weightBytes,plan,"));
+}
+
+TEST_F(EmbeddedTest, FrontRowsAreTheSameInEveryForm) {
+  const auto csv = Lines(Run({"front", "show", "small", "-o", "csv"}).out);
+  const auto jsonl = Lines(Run({"front", "show", "small", "-o", "jsonl"}).out);
+  ASSERT_GT(csv.size(), 1u);
+  EXPECT_EQ(csv.size(), jsonl.size() + 1);
+  EXPECT_THAT(csv[0], testing::StartsWith("onFront,sweep,trial,plan,"));
+  bool has_reference = false;
+  for (size_t i = 0; i < jsonl.size(); ++i) {
+    const json row = json::parse(jsonl[i]);
+    EXPECT_EQ(row["sweep"], "small");
+    EXPECT_THAT(csv[i + 1], testing::StartsWith(row["onFront"] ? "true,small," : "false,small,"));
+    has_reference = has_reference || row["reference"] == "fp32";
+  }
+  EXPECT_TRUE(has_reference);
+  EXPECT_EQ(Lines(Run({"front", "show", "small", "sweeps/small", "-o", "csv"}).out), csv);
+}
+
+TEST_F(EmbeddedTest, ShownMachinesCanBeImported) {
+  std::string yaml = Run({"accelerator", "show", "int8_array", "-o", "yaml"}).out;
+  ASSERT_THAT(yaml, testing::StartsWith("name: \"int8_array\"\n"));
+  yaml.replace(yaml.find("int8_array"), 10, "mine");
+  WriteText(*folder_ / "mine.yaml", yaml);
+  const Result imported = Run({"accelerator", "import", *folder_ / "mine.yaml"});
+  EXPECT_EQ(imported.code, 0) << imported.err;
+  EXPECT_EQ(Run({"accelerator", "show", "mine", "-o", "yaml"}).out, yaml);
+}
+
 TEST_F(EmbeddedTest, DescribeHasItsFixedForm) {
   const json network = RunJson({"network", "describe", "networks/lenet5"});
   double macs = 0, weights = 0;
@@ -245,6 +296,11 @@ TEST_F(EmbeddedTest, InterruptedSubmitIsResumable) {
   EXPECT_EQ(interrupted.out, "sweeps/long\n");
   EXPECT_EQ(interrupted.code, 130) << interrupted.err;
   EXPECT_THAT(interrupted.err, HasSubstr("bitscape sweep watch long"));
+  EXPECT_EQ(Run({"sweep", "pause", "long"}).code, 0);
+  const Result resumed = Run({"sweep", "resume", "long"});
+  EXPECT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_THAT(resumed.err, HasSubstr("sweeps/long goes on while a command runs"));
+  EXPECT_THAT(resumed.err, HasSubstr("bitscape sweep watch long --database"));
   const Result watched = Run({"sweep", "watch", "long"});
   EXPECT_EQ(watched.code, 0) << watched.err;
   for (const json& trial : RunJson({"trial", "list", "long"})["trials"]) {

@@ -1,0 +1,73 @@
+// What deploy/examples/README.md says is so: its files are valid, and its table is right.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/e2e/process.h"
+
+namespace bitscape::e2e {
+namespace {
+
+// The texts between "```yaml" and "```".
+std::vector<std::string> YamlBlocks(const std::string& page) {
+  const std::string begin = "```yaml\n", end = "```";
+  std::vector<std::string> blocks;
+  for (size_t at = page.find(begin); at != std::string::npos; at = page.find(begin, at)) {
+    at += begin.size();
+    blocks.push_back(page.substr(at, page.find(end, at) - at));
+  }
+  return blocks;
+}
+
+class ExamplesTest : public testing::Test {
+ protected:
+  Result Run(std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--database", folder_ / "bitscape.db"});
+    return Bitscape(arguments);
+  }
+  Folder folder_;
+};
+
+TEST_F(ExamplesTest, FilesAreValid) {
+  const auto blocks = YamlBlocks(ReadText(BITSCAPE_EXAMPLES "/README.md"));
+  ASSERT_EQ(blocks.size(), 2u);
+  WriteText(folder_ / "sweep.yaml", blocks[0]);
+  WriteText(folder_ / "machine.yaml", blocks[1]);
+  for (const std::string& sweep :
+       {folder_ / "sweep.yaml", std::string(BITSCAPE_EXAMPLES "/quickstart.yaml"),
+        std::string(BITSCAPE_EXAMPLES "/mixed.yaml")}) {
+    const Result result = Run({"sweep", "submit", sweep, "--validate-only"});
+    EXPECT_EQ(result.code, 0) << sweep << ": " << result.err;
+  }
+  const Result imported = Run({"accelerator", "import", folder_ / "machine.yaml"});
+  EXPECT_EQ(imported.code, 0) << imported.err;
+}
+
+TEST_F(ExamplesTest, WhatIsNotEmulatedYetIsRefusedAndPriced) {
+  for (const char* plan : {"weights=int8,activations=int8:dynamic,accumulator=int32",
+                           "weights=int8,activations=int8:stochastic,accumulator=int32",
+                           "weights=int8:stochastic,activations=int8,accumulator=int32",
+                           "weights=int8,activations=int8,accumulator=int16",
+                           "weights=int8,activations=int8,accumulator=fp16",
+                           "weights=int8,activations=int8:token,accumulator=int32",
+                           "weights=int8,activations=int8:p99.9,accumulator=int32",
+                           "weights=int4:block32,activations=int8,accumulator=int32",
+                           "weights=int4:mse,activations=int8,accumulator=int32"}) {
+    const Result measured = Run({"evaluate", "--network", "lenet5", "--dataset", "fashion-mnist",
+                                 "--images", "32", "--plan", plan});
+    EXPECT_EQ(measured.code, 2) << plan << measured.err;
+    // The cost of drawing random numbers is unknown.
+    if (std::string(plan).find("stochastic") != std::string::npos) continue;
+    const Result priced =
+        Run({"cost", "--network", "lenet5", "--accelerator", "eyeriss_like", "--plan", plan});
+    EXPECT_EQ(priced.code, 0) << plan << ": " << priced.err;
+  }
+  EXPECT_EQ(Run({"evaluate", "--network", "lenet5", "--dataset", "fashion-mnist", "--images", "32",
+                 "--plan", "weights=int8:p99.9,activations=int8,accumulator=int32"})
+                .code,
+            0);
+}
+
+}  // namespace
+}  // namespace bitscape::e2e
