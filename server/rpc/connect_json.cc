@@ -1,11 +1,13 @@
 #include "server/rpc/connect_json.h"
 
 #include <absl/strings/escaping.h>
+#include <absl/strings/str_replace.h>
 #include <absl/strings/strip.h>
 #include <fmt/format.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/util/json_util.h>
 
+#include <algorithm>
 #include <array>
 #include <memory>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "google/rpc/status.pb.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_to_grpc.h"
+#include "server/specs/convert.h"
 #include "server/telemetry/log.h"
 
 namespace bitscape::server {
@@ -70,6 +73,33 @@ absl::StatusOr<std::string> Flatten(const grpc::ByteBuffer& buffer) {
   return bytes;
 }
 
+// The library's message about JSON that doesn't fit, as a sentence with the field's path in front.
+// Its forms: "(a.b[0]) c: Cannot find field.", "(a.b[0].c): invalid value 2 for type TYPE_INT32",
+// ": Root element must be a message.", and for syntax errors an explanation, the text, and a caret.
+std::string JsonProblem(std::string_view message) {
+  std::string parent;
+  if (const size_t end = message.find(')'); message.starts_with('(') && end != message.npos) {
+    parent = message.substr(1, end - 1);
+    message.remove_prefix(end + 1);
+  }
+  constexpr std::string_view kUnknown = ": Cannot find field.";
+  if (message.ends_with(kUnknown)) {
+    message.remove_suffix(kUnknown.size());
+    message.remove_prefix(message.starts_with(' ') ? 1 : 0);
+    return fmt::format("{}unknown field '{}'", parent.empty() ? "" : parent + ": ",
+                       Excerpt(message));
+  }
+  message.remove_prefix(std::min(message.size(), message.find_first_not_of(": ")));
+  message = message.substr(0, message.find('\n'));
+  if (message.ends_with('.')) {
+    message.remove_suffix(1);
+  }
+  std::string text(message);
+  // "type.googleapis.com/bitscape.v1.SweepSpec" and "TYPE_INT32" are the library's own names.
+  absl::StrReplaceAll({{"type.googleapis.com/", ""}, {"for type TYPE_", "for type "}}, &text);
+  return fmt::format("{}{}", parent.empty() ? "" : parent + ": ", text);
+}
+
 // JSON of the details in a grpc-status-details-bin.
 std::string DetailsJson(const std::string& bytes) {
   google::rpc::Status details;
@@ -122,8 +152,8 @@ absl::StatusOr<grpc::ByteBuffer> ToBytes(std::string_view json, const Descriptor
   const auto status = google::protobuf::util::JsonStringToMessage(
       std::string(json.empty() ? "{}" : json), message.get());
   if (!status.ok()) {
-    return absl::InvalidArgumentError(
-        fmt::format("the body is not a {} in JSON: {}", type.name(), status.ToString()));
+    const auto text = status.message();
+    return absl::InvalidArgumentError("body: " + JsonProblem({text.data(), text.size()}));
   }
   const grpc::Slice slice(message->SerializeAsString());
   return grpc::ByteBuffer(&slice, 1);

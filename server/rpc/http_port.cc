@@ -125,6 +125,22 @@ void HttpPortImpl::AddRoutes(const std::filesystem::path& web) {
                [this](const httplib::Request& request, httplib::Response& response) {
                  Answer(request, response);
                });
+  // A method in a browser's address bar.
+  const auto refuse = [](const httplib::Request& request, httplib::Response& response) {
+    const HttpAnswer answer =
+        ConnectError(static_cast<int>(absl::StatusCode::kUnimplemented),
+                     fmt::format("{} is not answered for methods of services; use POST with the "
+                                 "request as JSON in the body",
+                                 request.method));
+    constexpr int kMethodNotAllowed = 405;
+    response.set_header("Allow", "POST");
+    Set({kMethodNotAllowed, answer.content_type, answer.body}, response);
+  };
+  constexpr char kMethods[] = R"(/bitscape\.v1\.[A-Za-z0-9_]+/[A-Za-z0-9_]+)";
+  server_.Get(kMethods, refuse);  // and HEAD
+  server_.Put(kMethods, refuse);
+  server_.Patch(kMethods, refuse);
+  server_.Delete(kMethods, refuse);
   if (web.empty() || !server_.set_mount_point("/", web.string())) {
     server_.Get("/", [](const httplib::Request&, httplib::Response& response) {
       response.set_content(PlainPage(), "text/html; charset=utf-8");
