@@ -24,19 +24,21 @@ class AcceleratorServiceImpl final : public v1::AcceleratorService::Service {
 
   grpc::Status ListAccelerators(grpc::ServerContext*, const v1::ListAcceleratorsRequest* request,
                                 v1::ListAcceleratorsResponse* response) override {
-    return ToGrpc(List(*request, response));
+    return Handle([&] { return List(*request, response); });
   }
   grpc::Status GetAccelerator(grpc::ServerContext*, const v1::GetAcceleratorRequest* request,
                               v1::Accelerator* response) override {
-    const auto accelerator = FindAccelerator(library_, request->name(), "name");
-    if (accelerator.ok()) {
-      *response = ToResource(**accelerator);
-    }
-    return ToGrpc(accelerator.status());
+    return Handle([&] {
+      const auto accelerator = FindAccelerator(library_, request->name(), "name");
+      if (accelerator.ok()) {
+        *response = ToResource(**accelerator);
+      }
+      return accelerator.status();
+    });
   }
   grpc::Status CreateAccelerator(grpc::ServerContext*, const v1::CreateAcceleratorRequest* request,
                                  v1::Accelerator* response) override {
-    return ToGrpc(Create(*request, response));
+    return Handle([&] { return Create(*request, response); });
   }
 
  private:

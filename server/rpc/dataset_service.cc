@@ -51,20 +51,22 @@ class DatasetServiceImpl final : public v1::DatasetService::Service {
 
   grpc::Status ListDatasets(grpc::ServerContext*, const v1::ListDatasetsRequest* request,
                             v1::ListDatasetsResponse* response) override {
-    return ToGrpc(List(*request, response));
+    return Handle([&] { return List(*request, response); });
   }
   grpc::Status GetDataset(grpc::ServerContext*, const v1::GetDatasetRequest* request,
                           v1::Dataset* response) override {
-    const auto dataset = FindDataset(context_.library, request->name(), "name");
-    if (dataset.ok()) {
-      *response = ToResource(**dataset);
-    }
-    return ToGrpc(dataset.status());
+    return Handle([&] {
+      const auto dataset = FindDataset(context_.library, request->name(), "name");
+      if (dataset.ok()) {
+        *response = ToResource(**dataset);
+      }
+      return dataset.status();
+    });
   }
   grpc::Status ImportDataset(grpc::ServerContext*,
                              grpc::ServerReader<v1::ImportDatasetRequest>* reader,
                              v1::Dataset* response) override {
-    return ToGrpc(Import(reader, response));
+    return Handle([&] { return Import(reader, response); });
   }
 
  private:

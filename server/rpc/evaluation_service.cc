@@ -162,11 +162,11 @@ class EvaluationServiceImpl final : public v1::EvaluationService::Service {
 
   grpc::Status Evaluate(grpc::ServerContext* call, const v1::EvaluateRequest* request,
                         grpc::ServerWriter<v1::EvaluateResponse>* writer) override {
-    return ToGrpc(DoEvaluate(call, *request, writer));
+    return Handle([&] { return DoEvaluate(call, *request, writer); });
   }
   grpc::Status EstimateCost(grpc::ServerContext*, const v1::EstimateCostRequest* request,
                             v1::CostEstimate* response) override {
-    return ToGrpc(DoEstimate(*request, response));
+    return Handle([&] { return DoEstimate(*request, response); });
   }
 
  private:

@@ -105,19 +105,21 @@ class FormatServiceImpl final : public v1::FormatService::Service {
 
   grpc::Status ListFormats(grpc::ServerContext*, const v1::ListFormatsRequest* request,
                            v1::ListFormatsResponse* response) override {
-    return ToGrpc(List(*request, response));
+    return Handle([&] { return List(*request, response); });
   }
   grpc::Status GetFormat(grpc::ServerContext*, const v1::GetFormatRequest* request,
                          v1::Format* response) override {
-    const absl::StatusOr<formats::Quantizer> quantizer = formats::ParseQuantizer(request->name());
-    if (!quantizer.ok()) {
-      return ToGrpc(AtField("name", quantizer.status()));
-    }
-    *response = ToProto(*quantizer, /*with_codes=*/true);
-    return grpc::Status::OK;
+    return Handle([&]() -> absl::Status {
+      const absl::StatusOr<formats::Quantizer> quantizer = formats::ParseQuantizer(request->name());
+      if (!quantizer.ok()) {
+        return AtField("name", quantizer.status());
+      }
+      *response = ToProto(*quantizer, /*with_codes=*/true);
+      return absl::OkStatus();
+    });
   }
   grpc::Status RoundTensor(grpc::ServerContext*, RoundStream* stream) override {
-    return ToGrpc(Round(context_.uploads, *stream));
+    return Handle([&] { return Round(context_.uploads, *stream); });
   }
 
  private:

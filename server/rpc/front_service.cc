@@ -33,7 +33,7 @@ class FrontServiceImpl final : public v1::FrontService::Service {
 
   grpc::Status QueryFront(grpc::ServerContext*, const v1::QueryFrontRequest* request,
                           v1::Front* response) override {
-    return ToGrpc(Query(*request, response));
+    return Handle([&] { return Query(*request, response); });
   }
 
  private:

@@ -102,20 +102,22 @@ class NetworkServiceImpl final : public v1::NetworkService::Service {
 
   grpc::Status ListNetworks(grpc::ServerContext*, const v1::ListNetworksRequest* request,
                             v1::ListNetworksResponse* response) override {
-    return ToGrpc(List(*request, response));
+    return Handle([&] { return List(*request, response); });
   }
   grpc::Status GetNetwork(grpc::ServerContext*, const v1::GetNetworkRequest* request,
                           v1::Network* response) override {
-    const auto network = FindNetwork(context_.library, request->name(), "name");
-    if (network.ok()) {
-      *response = ToResource(**network, /*with_layers=*/true);
-    }
-    return ToGrpc(network.status());
+    return Handle([&] {
+      const auto network = FindNetwork(context_.library, request->name(), "name");
+      if (network.ok()) {
+        *response = ToResource(**network, /*with_layers=*/true);
+      }
+      return network.status();
+    });
   }
   grpc::Status ImportNetwork(grpc::ServerContext*,
                              grpc::ServerReader<v1::ImportNetworkRequest>* reader,
                              v1::Network* response) override {
-    return ToGrpc(Import(reader, response));
+    return Handle([&] { return Import(reader, response); });
   }
 
  private:

@@ -37,7 +37,7 @@ class ServerServiceImpl final : public v1::ServerService::Service {
 
   grpc::Status GetServerStatus(grpc::ServerContext*, const v1::GetServerStatusRequest*,
                                v1::ServerStatus* response) override {
-    return ToGrpc(Fill(response));
+    return Handle([&] { return Fill(response); });
   }
 
  private:

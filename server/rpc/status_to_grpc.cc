@@ -3,6 +3,7 @@
 #include <absl/strings/cord.h>
 
 #include <array>
+#include <new>
 #include <string>
 
 #include "google/rpc/error_details.pb.h"
@@ -44,6 +45,15 @@ grpc::Status ToGrpc(const absl::Status& status) {
     return grpc::Status(code, details.message());
   }
   return grpc::Status(code, details.message(), details.SerializeAsString());
+}
+
+grpc::Status Handle(const std::function<absl::Status()>& handler) {
+  try {
+    return ToGrpc(handler());
+  } catch (const std::bad_alloc&) {
+    return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED,
+                        "the server has not enough memory for this request");
+  }
 }
 
 absl::Status AboutResource(const absl::Status& status, std::string_view type,

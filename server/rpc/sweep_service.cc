@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <functional>
 #include <mutex>
 #include <random>
 
@@ -35,41 +36,44 @@ class SweepServiceImpl final : public v1::SweepService::Service {
 
   grpc::Status CreateSweep(grpc::ServerContext*, const v1::CreateSweepRequest* request,
                            v1::Sweep* response) override {
-    return Answer(Create(*request), response);
+    return Answer([&] { return Create(*request); }, response);
   }
   grpc::Status GetSweep(grpc::ServerContext*, const v1::GetSweepRequest* request,
                         v1::Sweep* response) override {
-    return Answer(Get(request->name()), response);
+    return Answer([&] { return Get(request->name()); }, response);
   }
   grpc::Status ListSweeps(grpc::ServerContext*, const v1::ListSweepsRequest* request,
                           v1::ListSweepsResponse* response) override {
-    return ToGrpc(List(*request, response));
+    return Handle([&] { return List(*request, response); });
   }
   grpc::Status CancelSweep(grpc::ServerContext*, const v1::CancelSweepRequest* request,
                            v1::Sweep* response) override {
-    return Answer(Change(request->name(), &Scheduler::Cancel), response);
+    return Answer([&] { return Change(request->name(), &Scheduler::Cancel); }, response);
   }
   grpc::Status PauseSweep(grpc::ServerContext*, const v1::PauseSweepRequest* request,
                           v1::Sweep* response) override {
-    return Answer(Change(request->name(), &Scheduler::Pause), response);
+    return Answer([&] { return Change(request->name(), &Scheduler::Pause); }, response);
   }
   grpc::Status ResumeSweep(grpc::ServerContext*, const v1::ResumeSweepRequest* request,
                            v1::Sweep* response) override {
-    return Answer(Change(request->name(), &Scheduler::Resume), response);
+    return Answer([&] { return Change(request->name(), &Scheduler::Resume); }, response);
   }
   grpc::Status WatchSweep(grpc::ServerContext* call, const v1::WatchSweepRequest* request,
                           grpc::ServerWriter<v1::SweepEvent>* writer) override {
-    return ToGrpc(server::WatchSweep(
-        *request, context_, [call] { return call->IsCancelled(); },
-        [writer](const v1::SweepEvent& event) { return writer->Write(event); }));
+    return Handle([&] {
+      return server::WatchSweep(
+          *request, context_, [call] { return call->IsCancelled(); },
+          [writer](const v1::SweepEvent& event) { return writer->Write(event); });
+    });
   }
 
  private:
-  static grpc::Status Answer(absl::StatusOr<v1::Sweep> sweep, v1::Sweep* response) {
-    if (sweep.ok()) {
-      *response = *std::move(sweep);
-    }
-    return ToGrpc(sweep.status());
+  static grpc::Status Answer(const std::function<absl::StatusOr<v1::Sweep>()>& handler,
+                             v1::Sweep* response) {
+    return Handle([&]() -> absl::Status {
+      BITSCAPE_ASSIGN_OR_RETURN(*response, handler());
+      return absl::OkStatus();
+    });
   }
 
   absl::StatusOr<v1::Sweep> Create(const v1::CreateSweepRequest& request);

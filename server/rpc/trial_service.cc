@@ -22,11 +22,11 @@ class TrialServiceImpl final : public v1::TrialService::Service {
 
   grpc::Status GetTrial(grpc::ServerContext*, const v1::GetTrialRequest* request,
                         v1::Trial* response) override {
-    return ToGrpc(Get(*request, response));
+    return Handle([&] { return Get(*request, response); });
   }
   grpc::Status ListTrials(grpc::ServerContext*, const v1::ListTrialsRequest* request,
                           v1::ListTrialsResponse* response) override {
-    return ToGrpc(List(*request, response));
+    return Handle([&] { return List(*request, response); });
   }
 
  private:

@@ -47,6 +47,14 @@ TEST(ToGrpc, ShortensWhatHeadersCannotHold) {
   EXPECT_EQ(named.error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST(Handle, TellsWhereMemoryDoesNotSuffice) {
+  const grpc::Status status = Handle([]() -> absl::Status { throw std::bad_alloc(); });
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(status.error_message(), "the server has not enough memory for this request");
+  EXPECT_TRUE(Handle([] { return absl::OkStatus(); }).ok());
+  EXPECT_EQ(Handle([] { return absl::AbortedError("x"); }).error_message(), "x");
+}
+
 TEST(AboutResource, NamesTheResourceOfNotFoundOnly) {
   const grpc::Status status =
       ToGrpc(AboutResource(absl::NotFoundError("no"), "bitscape.v1.Network", "networks/x"));
