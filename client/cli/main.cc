@@ -78,9 +78,10 @@ int main(int argc, char** argv) {
   bitscape::cli::ReserveStandardStreams();
   // The library's own log lines would stand between ours; errors reach the user as statuses.
   setenv("GRPC_VERBOSITY", "NONE", 0);
+  // Before the library: its threads must inherit the blocked signals.
+  bitscape::cli::InstallInterrupts();
   // Held to the end: when its last user goes, the library may wait ten seconds for a poller.
   grpc_init();
-  bitscape::cli::InstallInterrupts();
   try {
     return bitscape::cli::Run(argc, argv);
   } catch (const std::exception& error) {
