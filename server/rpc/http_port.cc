@@ -14,7 +14,10 @@
 namespace bitscape::server {
 namespace {
 
-constexpr size_t kThreads = 16;
+// A connection holds a thread from its acceptance to its end: silent ones are let go soon.
+constexpr size_t kThreads = 64;
+constexpr time_t kKeepAliveSeconds = 2;
+constexpr time_t kReadSeconds = 2;
 // Streams hold a thread each; the others stay free for /metrics and unary calls.
 constexpr int kStreams = 8;
 constexpr size_t kMaxBodyBytes = size_t{8} << 20;
@@ -162,6 +165,8 @@ absl::Status HttpPortImpl::Bind(const Address& address, const std::filesystem::p
   }
   server_.new_task_queue = [] { return new httplib::ThreadPool(kThreads); };
   server_.set_payload_max_length(kMaxBodyBytes);
+  server_.set_keep_alive_timeout(kKeepAliveSeconds);
+  server_.set_read_timeout(kReadSeconds);
   // The library's default also sets SO_REUSEPORT, with which a second server would take half of the
   // first one's connections.
   server_.set_socket_options([](socket_t socket) {
