@@ -42,8 +42,6 @@ sigset_t EndSignals() {
 
 int main(int argc, char** argv) {
   namespace server = bitscape::server;
-  // Held to the end: when its last user goes, the library may wait ten seconds for a poller.
-  grpc_init();
   server::ServerOptions options;
   options.http_listen = "127.0.0.1:7421";
   std::string database = (server::UserDataDirectory() / "bitscape.db").string();
@@ -77,6 +75,8 @@ int main(int argc, char** argv) {
   const sigset_t signals = EndSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // Held to the end: when its last user goes, the library may wait ten seconds for a poller.
+  grpc_init();
 
   absl::StatusOr<std::unique_ptr<server::Server>> started = server::Server::Start(options);
   if (!started.ok()) {
