@@ -8,7 +8,7 @@
 
 namespace bitscape::cost_models {
 
-// `component` is "mac", "vector", or "<memory>_<tensor>" with tensor weights, inputs, outputs.
+// `component` is "mac" or "<memory>_<tensor>" with tensor weights, inputs, outputs.
 struct EnergyItem {
   std::string component;
   double energy_pj = 0;
@@ -37,8 +37,7 @@ struct LayerCost {
 struct CostReport {
   double clock_ghz = 0;
   std::vector<AreaItem> area;
-  std::vector<LayerCost>
-      layers;  // MAC layers in topological order, then "vector" work if priced apart
+  std::vector<LayerCost> layers;  // MAC layers in topological order
 
   // Always sums of the parts: no total is stored twice.
   double EnergyPj() const;

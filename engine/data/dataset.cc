@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
+#include <span>
 #include <utility>
 
 #include "engine/core/digest.h"
@@ -197,31 +197,6 @@ absl::StatusOr<Dataset> LoadIdxDataset(std::string_view name, const IdxFiles& fi
   }
   dataset.digest = digest.Hex();
   return dataset;
-}
-
-void FillBatch(const ImageSet& set, ImageRange range, std::span<const float> mean,
-               std::span<const float> std, float* out) {
-  BITSCAPE_CHECK(range.begin >= 0 && range.begin <= range.end && range.end <= set.size(),
-                 "the range lies in the split");
-  const auto channels = static_cast<size_t>(set.channels);
-  for (const auto values : {mean, std}) {
-    BITSCAPE_CHECK(values.size() == 1 || values.size() == channels, "one entry, or one a channel");
-  }
-  std::vector<std::array<float, 256>> scaled(channels);
-  for (size_t c = 0; c < channels; ++c) {
-    for (size_t pixel = 0; pixel < 256; ++pixel) {
-      const float unit = static_cast<float>(pixel) / 255.0F;
-      const float centred = unit - mean[mean.size() == 1 ? 0 : c];
-      scaled[c][pixel] = centred / std[std.size() == 1 ? 0 : c];
-    }
-  }
-  const int64_t plane = set.height * set.width;
-  const uint8_t* pixel = set.pixels.data() + range.begin * set.image_elements();
-  for (int64_t image = 0; image < range.size(); ++image) {
-    for (const auto& table : scaled) {
-      for (int64_t i = 0; i < plane; ++i) *out++ = table[*pixel++];
-    }
-  }
 }
 
 }  // namespace bitscape::data

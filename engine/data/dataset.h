@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,12 +59,6 @@ struct Dataset {
 // unpacked).
 absl::StatusOr<Dataset> LoadIdxDataset(std::string_view name, const IdxFiles& files,
                                        SplitSizes sizes = {});
-
-// Network input of images [range) of `set`: x = (pixel / 255 - mean[c]) / std[c], each step rounded
-// to float32 as PyTorch does. `mean` and `std` have one entry, or one a channel; std is not zero.
-// Shape:  out [range.size(), channels, height, width].
-void FillBatch(const ImageSet& set, ImageRange range, std::span<const float> mean,
-               std::span<const float> std, float* out);
 
 // Names that need no files given: "fashion-mnist" (Debian package dataset-fashion-mnist). Their
 // files are looked for in $BITSCAPE_DATASETS_DIR/NAME, by default /usr/share/datasets/NAME.

@@ -82,7 +82,8 @@ class Evaluator {
       std::span<const quantize::ResolvedPlan> plans, data::Split split, data::ImageRange range,
       Observer* observer = nullptr, std::stop_token stop = {}) = 0;
 
-  // Which path each MAC layer of `plan` takes, without running it.
+  // Which path each MAC layer of `plan` takes, without evaluating it. Calibrates where that has not
+  // been done yet.
   virtual absl::StatusOr<std::vector<LayerPath>> Paths(const quantize::ResolvedPlan& plan) = 0;
 };
 

@@ -7,6 +7,8 @@
 #include <optional>
 #include <variant>
 
+#include "engine/core/status.h"
+
 namespace bitscape::emulate {
 namespace {
 
@@ -141,6 +143,8 @@ double UnitInLastPlace(const ElementType& element) {
 }
 
 Decision ChoosePath(const LayerFacts& facts) {
+  BITSCAPE_CHECK(facts.accumulator != Accumulator::kNarrow,
+                 "no rule rounds partial sums: CheckPlan refuses narrow accumulators");
   using Rule = std::optional<Decision> (*)(const LayerFacts&);
   // Fastest first; the last accepts everything.
   constexpr Rule kRules[] = {Int8Codes, Bfloat16, Float32Codes, Int64Codes, Float32Values};

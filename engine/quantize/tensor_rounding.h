@@ -12,7 +12,7 @@
 
 namespace bitscape::quantize {
 
-// Smallest and largest finite value seen, with what range methods need. Merging is exact and
+// Smallest and largest finite value seen, and how many. Merging is exact and
 // order-free.
 struct RangeStatistics {
   float min = 0;

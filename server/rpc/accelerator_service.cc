@@ -44,9 +44,10 @@ class AcceleratorServiceImpl final : public v1::AcceleratorService::Service {
  private:
   absl::Status List(const v1::ListAcceleratorsRequest& request,
                     v1::ListAcceleratorsResponse* response) {
+    BITSCAPE_ASSIGN_OR_RETURN(std::vector<std::string> names, library_.AcceleratorNames());
     BITSCAPE_ASSIGN_OR_RETURN(
-        NamePage page, PageOfNames("accelerators", library_.AcceleratorNames(), request.page_size(),
-                                   request.page_token()));
+        NamePage page,
+        PageOfNames("accelerators", std::move(names), request.page_size(), request.page_token()));
     for (const std::string& name : page.names) {
       BITSCAPE_ASSIGN_OR_RETURN(const auto accelerator, library_.GetAccelerator(name));
       *response->add_accelerators() = ToResource(*accelerator);

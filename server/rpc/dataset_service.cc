@@ -71,9 +71,10 @@ class DatasetServiceImpl final : public v1::DatasetService::Service {
 
  private:
   absl::Status List(const v1::ListDatasetsRequest& request, v1::ListDatasetsResponse* response) {
+    BITSCAPE_ASSIGN_OR_RETURN(std::vector<std::string> names, context_.library.DatasetNames());
     BITSCAPE_ASSIGN_OR_RETURN(
-        NamePage page, PageOfNames("datasets", context_.library.DatasetNames(), request.page_size(),
-                                   request.page_token()));
+        NamePage page,
+        PageOfNames("datasets", std::move(names), request.page_size(), request.page_token()));
     for (const std::string& name : page.names) {
       const auto dataset = context_.library.GetDataset(name);
       if (dataset.ok()) {

@@ -6,6 +6,7 @@
 #include "engine/core/suggest.h"
 #include "server/rpc/status_to_grpc.h"
 #include "server/specs/resource_names.h"
+#include "server/trials/identity.h"
 
 namespace bitscape::server {
 namespace {
@@ -70,12 +71,8 @@ absl::StatusOr<PlanOnNetwork> FindPlan(const network::Network& network, const st
   if (!parsed.ok()) {
     return AtField(field, parsed.status());
   }
-  std::vector<quantize::LayerIdentity> layers;
-  for (const int index : network::MacLayers(network)) {
-    const network::Node& node = network.nodes[static_cast<size_t>(index)];
-    layers.push_back({node.name, std::string(network::OperatorName(node.op))});
-  }
-  absl::StatusOr<quantize::ResolvedPlan> resolved = quantize::ResolvePlan(*parsed, layers);
+  absl::StatusOr<quantize::ResolvedPlan> resolved =
+      quantize::ResolvePlan(*parsed, LayerIdentities(network));
   if (!resolved.ok()) {
     return AtField(field, resolved.status());
   }

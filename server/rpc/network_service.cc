@@ -122,9 +122,10 @@ class NetworkServiceImpl final : public v1::NetworkService::Service {
 
  private:
   absl::Status List(const v1::ListNetworksRequest& request, v1::ListNetworksResponse* response) {
+    BITSCAPE_ASSIGN_OR_RETURN(std::vector<std::string> names, context_.library.NetworkNames());
     BITSCAPE_ASSIGN_OR_RETURN(
-        NamePage page, PageOfNames("networks", context_.library.NetworkNames(), request.page_size(),
-                                   request.page_token()));
+        NamePage page,
+        PageOfNames("networks", std::move(names), request.page_size(), request.page_token()));
     for (const std::string& name : page.names) {
       const auto network = context_.library.GetNetwork(name);
       if (network.ok()) {

@@ -14,11 +14,11 @@ namespace {
 
 using Kind = StoredResource::Kind;
 
-std::vector<std::string> Names(Store& store, Kind kind, std::vector<std::string> names) {
-  if (const auto stored = store.ListResources(kind); stored.ok()) {
-    for (const StoredResource& resource : *stored) {
-      names.push_back(resource.name);
-    }
+absl::StatusOr<std::vector<std::string>> Names(Store& store, Kind kind,
+                                               std::vector<std::string> names) {
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<StoredResource> stored, store.ListResources(kind));
+  for (const StoredResource& resource : stored) {
+    names.push_back(resource.name);
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
@@ -71,16 +71,17 @@ Library::Library(Store& store, LibrarySources sources)
     : state_(std::make_unique<State>(store, std::move(sources))) {}
 Library::~Library() = default;
 
-std::vector<std::string> Library::NetworkNames() {
+absl::StatusOr<std::vector<std::string>> Library::NetworkNames() {
   return Names(state_->store, Kind::kNetwork, state_->sources.network_names());
 }
 
-std::vector<std::string> Library::DatasetNames() {
+absl::StatusOr<std::vector<std::string>> Library::DatasetNames() {
   return Names(state_->store, Kind::kDataset, state_->sources.dataset_names());
 }
 
-std::vector<std::string> Library::AcceleratorNames() {
-  return Names(state_->store, Kind::kAccelerator, AcceleratorFileNames());
+absl::StatusOr<std::vector<std::string>> Library::AcceleratorNames() {
+  BITSCAPE_ASSIGN_OR_RETURN(std::vector<std::string> files, AcceleratorFileNames());
+  return Names(state_->store, Kind::kAccelerator, std::move(files));
 }
 
 absl::StatusOr<std::shared_ptr<const network::Network>> Library::GetNetwork(std::string_view name) {
@@ -89,8 +90,8 @@ absl::StatusOr<std::shared_ptr<const network::Network>> Library::GetNetwork(std:
     if (Contains(state_->sources.network_names(), name)) {
       return state_->sources.load_network(name);
     }
-    return LoadStored(state_->store, Kind::kNetwork, "network", name, NetworkNames(),
-                      ReadStoredNetwork);
+    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::string> known, NetworkNames());
+    return LoadStored(state_->store, Kind::kNetwork, "network", name, known, ReadStoredNetwork);
   });
 }
 
@@ -100,8 +101,8 @@ absl::StatusOr<std::shared_ptr<const data::Dataset>> Library::GetDataset(std::st
     if (Contains(state_->sources.dataset_names(), name)) {
       return state_->sources.load_dataset(name);
     }
-    return LoadStored(state_->store, Kind::kDataset, "dataset", name, DatasetNames(),
-                      ReadStoredDataset);
+    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::string> known, DatasetNames());
+    return LoadStored(state_->store, Kind::kDataset, "dataset", name, known, ReadStoredDataset);
   });
 }
 
@@ -109,10 +110,12 @@ absl::StatusOr<std::shared_ptr<const cost_models::Accelerator>> Library::GetAcce
     std::string_view name) {
   std::lock_guard lock(state_->mutex);
   return FindOrLoad(state_->accelerators, name, [&]() -> absl::StatusOr<cost_models::Accelerator> {
-    if (Contains(AcceleratorFileNames(), name)) {
+    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::string> files, AcceleratorFileNames());
+    if (Contains(files, name)) {
       return ReadAcceleratorNamed(name);
     }
-    return LoadStored(state_->store, Kind::kAccelerator, "accelerator", name, AcceleratorNames(),
+    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::string> known, AcceleratorNames());
+    return LoadStored(state_->store, Kind::kAccelerator, "accelerator", name, known,
                       ReadStoredAccelerator);
   });
 }

@@ -37,10 +37,10 @@ class Library {
   explicit Library(Store& store, LibrarySources sources = BuiltinSources());
   ~Library();
 
-  // Sorted. Stored ones are missing while the store can't be read; to get one says why.
-  std::vector<std::string> NetworkNames();
-  std::vector<std::string> DatasetNames();
-  std::vector<std::string> AcceleratorNames();
+  // Sorted. Errors: those of the store, and kNotFound without the accelerators' folder.
+  absl::StatusOr<std::vector<std::string>> NetworkNames();
+  absl::StatusOr<std::vector<std::string>> DatasetNames();
+  absl::StatusOr<std::vector<std::string>> AcceleratorNames();
 
   // Errors: kNotFound with the nearest name.
   absl::StatusOr<std::shared_ptr<const network::Network>> GetNetwork(std::string_view name);

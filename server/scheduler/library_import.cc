@@ -121,16 +121,19 @@ absl::Status CheckResourceName(Kind kind, std::string_view name) {
                               KindName(kind), name, kLongest));
 }
 
-std::vector<std::string> AcceleratorFileNames() {
-  std::vector<std::string> names;
-  const absl::StatusOr<std::filesystem::path> data = DataDirectory();
+absl::StatusOr<std::vector<std::string>> AcceleratorFileNames() {
+  BITSCAPE_ASSIGN_OR_RETURN(const std::filesystem::path data, DataDirectory());
+  const std::filesystem::path folder = AcceleratorFolder(data);
   std::error_code error;
-  if (data.ok()) {
-    for (const auto& entry : std::filesystem::directory_iterator(AcceleratorFolder(*data), error)) {
-      if (entry.path().extension() == ".yaml") {
-        names.push_back(entry.path().stem().string());
-      }
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    if (entry.path().extension() == ".yaml") {
+      names.push_back(entry.path().stem().string());
     }
+  }
+  if (error) {
+    return absl::NotFoundError(
+        fmt::format("the accelerators' folder {}: {}", folder.string(), error.message()));
   }
   std::sort(names.begin(), names.end());
   return names;

@@ -61,7 +61,7 @@ struct Library::State {
 absl::Status CheckResourceName(StoredResource::Kind kind, std::string_view name);
 
 // Names of share/bitscape/accelerators/*.yaml, sorted.
-std::vector<std::string> AcceleratorFileNames();
+absl::StatusOr<std::vector<std::string>> AcceleratorFileNames();
 
 // Stored resources read back.
 absl::StatusOr<network::Network> ReadStoredNetwork(const StoredResource& resource);

@@ -18,12 +18,7 @@ namespace {
 // Resolves plan texts of one network; equal texts once.
 class PlanResolver {
  public:
-  explicit PlanResolver(const network::Network& network) {
-    for (const int index : network::MacLayers(network)) {
-      const network::Node& node = network.nodes[static_cast<size_t>(index)];
-      layers_.push_back({node.name, std::string(network::OperatorName(node.op))});
-    }
-  }
+  explicit PlanResolver(const network::Network& network) : layers_(LayerIdentities(network)) {}
 
   const absl::StatusOr<quantize::ResolvedPlan>& Resolve(const std::string& text) {
     const auto [found, is_new] = resolved_.try_emplace(text, absl::UnknownError("not resolved"));

@@ -34,7 +34,7 @@ class TrialCollector {
   const SweepContext& context_;
   const EvaluationSpec& evaluation_;
   std::vector<quantize::LayerIdentity> layers_;
-  std::string network_digest_, split_digest_, calibration_digest_;
+  std::string network_digest_;
   std::vector<std::string> accelerator_digests_;
   std::vector<TrialSpec> trials_;
   std::unordered_map<std::string, size_t> by_digest_;
@@ -43,13 +43,8 @@ class TrialCollector {
 TrialCollector::TrialCollector(const SweepContext& context, const EvaluationSpec& evaluation)
     : context_(context),
       evaluation_(evaluation),
-      network_digest_(context.network->Digest()),
-      split_digest_(context.dataset->split(evaluation.split).digest),
-      calibration_digest_(context.dataset->calibration.digest) {
-  for (const int index : network::MacLayers(*context.network)) {
-    const network::Node& node = context.network->nodes[static_cast<size_t>(index)];
-    layers_.push_back({node.name, std::string(network::OperatorName(node.op))});
-  }
+      layers_(LayerIdentities(*context.network)),
+      network_digest_(context.network->Digest()) {
   for (const cost_models::Accelerator* accelerator : context.accelerators) {
     accelerator_digests_.push_back(accelerator->Digest());
   }
@@ -65,9 +60,7 @@ absl::Status TrialCollector::Add(const quantize::PrecisionPlan& plan, const std:
   if (const absl::Status status = emulate::CheckPlan(*context_.network, *resolved); !status.ok()) {
     return AtField(field, status);
   }
-  const std::string key =
-      AccuracyKey(network_digest_, split_digest_, evaluation_.images, calibration_digest_,
-                  evaluation_.calibration_images, evaluation_.seed, *resolved);
+  const std::string key = AccuracyKey(network_digest_, *context_.dataset, evaluation_, *resolved);
   for (size_t i = 0; i < context_.accelerators.size(); ++i) {
     const std::string digest = TrialDigest(key, accelerator_digests_[i]);
     const auto [known, is_new] = by_digest_.emplace(digest, trials_.size());
@@ -145,8 +138,8 @@ absl::StatusOr<std::vector<std::optional<quantize::Accumulator>>> ParseAccumulat
   return accumulators;
 }
 
-absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& field,
-                     TrialCollector& trials) {
+absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& algorithm,
+                     uint64_t seed, const std::string& field, TrialCollector& trials) {
   BITSCAPE_ASSIGN_OR_RETURN(const Quantizers weights,
                             ParseAll(grid.weights(), field + ".weights", emulate::CheckWeights));
   BITSCAPE_ASSIGN_OR_RETURN(
@@ -156,7 +149,8 @@ absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& 
                             ParseAccumulators(grid.accumulators(), field + ".accumulators"));
   const search::Space space{{static_cast<int>(weights.size()), static_cast<int>(activations.size()),
                              static_cast<int>(accumulators.size())}};
-  absl::StatusOr<std::unique_ptr<search::Searcher>> searcher = search::CreateGridSearcher(space);
+  absl::StatusOr<std::unique_ptr<search::Searcher>> searcher =
+      search::CreateSearcher(algorithm, space, seed);
   if (!searcher.ok()) {
     return AtField(field, searcher.status());
   }
@@ -224,9 +218,10 @@ absl::StatusOr<SweepPlan> ToSweepPlan(const v1::SweepSpec& spec, const SweepCont
     BITSCAPE_RETURN_IF_ERROR(
         AddPlan(spec.space().plans(i), "", fmt::format("spec.space.plans[{}]", i), trials));
   }
+  const std::string algorithm = spec.algorithm().empty() ? "grid" : spec.algorithm();
   for (int i = 0; i < spec.space().grids_size(); ++i) {
-    BITSCAPE_RETURN_IF_ERROR(
-        AddGrid(spec.space().grids(i), fmt::format("spec.space.grids[{}]", i), trials));
+    BITSCAPE_RETURN_IF_ERROR(AddGrid(spec.space().grids(i), algorithm, plan.evaluation.seed,
+                                     fmt::format("spec.space.grids[{}]", i), trials));
   }
   if (trials.empty()) {
     return FieldError("spec.space", "required: one plan or grid, or more");

@@ -26,6 +26,15 @@ std::string AccuracyKey(std::string_view network_digest, std::string_view split_
   return digest.Hex();
 }
 
+std::vector<quantize::LayerIdentity> LayerIdentities(const network::Network& network) {
+  std::vector<quantize::LayerIdentity> layers;
+  for (const int index : network::MacLayers(network)) {
+    const network::Node& node = network.nodes[static_cast<size_t>(index)];
+    layers.push_back({node.name, std::string(network::OperatorName(node.op))});
+  }
+  return layers;
+}
+
 int64_t EvaluatedImages(const data::Dataset& dataset, const EvaluationSpec& evaluation) {
   const int64_t available = dataset.split(evaluation.split).size();
   return evaluation.images == 0 ? available : std::min(evaluation.images, available);

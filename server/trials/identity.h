@@ -3,8 +3,10 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/data/dataset.h"
+#include "engine/network/network.h"
 #include "server/trials/trial.h"
 
 namespace bitscape::server {
@@ -23,6 +25,9 @@ std::string AccuracyKey(std::string_view network_digest, std::string_view split_
 // numbers beyond the split's size mean the whole split.
 std::string AccuracyKey(std::string_view network_digest, const data::Dataset& dataset,
                         const EvaluationSpec& evaluation, const quantize::ResolvedPlan& plan);
+
+// What a plan's rules match on: every MAC layer, in topological order.
+std::vector<quantize::LayerIdentity> LayerIdentities(const network::Network& network);
 
 // Images that `evaluation` measures on `dataset`.
 int64_t EvaluatedImages(const data::Dataset& dataset, const EvaluationSpec& evaluation);

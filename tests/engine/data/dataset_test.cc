@@ -164,30 +164,6 @@ TEST_F(IdxDataset, NamesWhatDoesNotMatch) {
   ExpectError("at least 2 are needed");
 }
 
-TEST(FillBatch, ScalesAsPyTorchDoes) {
-  ImageSet set;
-  set.channels = 2;
-  set.height = 1;
-  set.width = 2;
-  set.pixels = {0, 255, 7, 128, 1, 2, 3, 4};
-  set.labels = {0, 1};
-  const float mean[] = {0.286F, 0.5F}, std[] = {0.353F, 0.25F};
-  float out[8];
-  FillBatch(set, {0, 2}, mean, std, out);
-  for (size_t i = 0; i < 8; ++i) {
-    // volatile: each step rounds to float32.
-    volatile float x = static_cast<float>(set.pixels[i]) / 255.0F;
-    x = x - mean[i / 2 % 2];
-    x = x / std[i / 2 % 2];
-    EXPECT_EQ(out[i], x) << i;
-  }
-  float second[4];
-  FillBatch(set, {1, 2}, mean, std, second);
-  EXPECT_EQ(second[0], out[4]);
-  FillBatch(set, {1, 2}, {mean, 1}, {std, 1}, second);
-  EXPECT_EQ(second[2], (3.0F / 255.0F - 0.286F) / 0.353F);
-}
-
 TEST(Split, HasNames) {
   for (const Split split : {Split::kTest, Split::kValidation, Split::kCalibration}) {
     EXPECT_EQ(*ParseSplit(ToString(split)), split);

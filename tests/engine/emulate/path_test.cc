@@ -42,6 +42,12 @@ TEST(ChoosePath, TakesInt8ForCodesOfUpTo8Bits) {
   ExpectPath(Facts("int8", "uint8"), Arithmetic::kInt8Codes, true, "8-bit codes");
 }
 
+TEST(ChoosePathDeathTest, HasNoRuleForNarrowAccumulators) {
+  LayerFacts facts = Facts("int8", "int8");
+  facts.accumulator = Kind::kNarrow;
+  EXPECT_DEATH(ChoosePath(facts), "narrow accumulators");
+}
+
 TEST(ChoosePath, LeavesInt8WhereACodeOrASumDoesNotFit) {
   EXPECT_NE(ChoosePath(Facts("int9", "int8")).arithmetic, Arithmetic::kInt8Codes);
   EXPECT_NE(ChoosePath(Facts("uint8", "int8")).arithmetic, Arithmetic::kInt8Codes);

@@ -2,6 +2,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
 
 #include "engine/core/files.h"
 #include "server/specs/convert.h"
@@ -49,11 +53,26 @@ class LibraryTest : public ::testing::Test {
   Library library_{*store_};
 };
 
+TEST_F(LibraryTest, SaysThatTheAcceleratorsFolderIsMissing) {
+  const std::filesystem::path kept = DataDirectory().value();
+  const std::filesystem::path empty =
+      std::filesystem::temp_directory_path() / ("bitscape_no_machines_" + std::to_string(getpid()));
+  std::filesystem::create_directories(empty);
+  setenv("BITSCAPE_DATA_DIR", empty.c_str(), 1);
+  const absl::Status names = library_.AcceleratorNames().status();
+  const absl::Status machine = library_.GetAccelerator("eyeriss_like").status();
+  setenv("BITSCAPE_DATA_DIR", kept.c_str(), 1);
+  std::filesystem::remove(empty);
+  EXPECT_THAT(std::string(names.message()), HasSubstr((empty / "accelerators").string()));
+  EXPECT_EQ(names, machine);
+}
+
 TEST_F(LibraryTest, KnowsWhatShipsWithIt) {
-  EXPECT_THAT(library_.NetworkNames(), ElementsAre("dscnn", "lenet5", "resnet8"));
-  EXPECT_THAT(library_.DatasetNames(), Contains("fashion-mnist"));
-  EXPECT_THAT(library_.AcceleratorNames(), Contains("eyeriss_like"));
-  for (const std::string& name : library_.AcceleratorNames()) {
+  EXPECT_THAT(library_.NetworkNames().value(), ElementsAre("dscnn", "lenet5", "resnet8"));
+  EXPECT_THAT(library_.DatasetNames().value(), Contains("fashion-mnist"));
+  const std::vector<std::string> machines = library_.AcceleratorNames().value();
+  EXPECT_THAT(machines, Contains("eyeriss_like"));
+  for (const std::string& name : machines) {
     const auto accelerator = library_.GetAccelerator(name);
     ASSERT_TRUE(accelerator.ok()) << accelerator.status();
     EXPECT_EQ((*accelerator)->name, name);
@@ -82,7 +101,7 @@ TEST_F(LibraryTest, ImportsANetworkAndReadsItBack) {
   EXPECT_FALSE(library_.GetNetwork("mine").ok());  // only checked
   const auto imported = library_.ImportNetwork("mine", "lenet5.onnx", onnx, scaling, false);
   ASSERT_TRUE(imported.ok()) << imported.status();
-  EXPECT_THAT(library_.NetworkNames(), Contains("mine"));
+  EXPECT_THAT(library_.NetworkNames().value(), Contains("mine"));
   const auto again = library_.ImportNetwork("mine", "lenet5.onnx", onnx, scaling, false);
   EXPECT_TRUE(again.ok()) << again.status();
 
@@ -126,7 +145,7 @@ TEST_F(LibraryTest, RefusesBadNamesAndFiles) {
 TEST_F(LibraryTest, ImportsADatasetAndReadsItBack) {
   const auto imported = library_.ImportDataset("digits", ExampleFiles(200, 1));
   ASSERT_TRUE(imported.ok()) << imported.status();
-  EXPECT_THAT(library_.DatasetNames(), Contains("digits"));
+  EXPECT_THAT(library_.DatasetNames().value(), Contains("digits"));
   const auto read = Restarted()->GetDataset("digits");
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ((*read)->digest, (*imported)->digest);
