@@ -12,19 +12,27 @@ namespace bitscape::cost_models {
 namespace {
 
 struct ElementWidth {
-  OperandWidth operator()(const formats::Minifloat& element) const {
-    return {.is_float = true,
-            .bits = 1 + element.exponent_bits + element.mantissa_bits,
-            .exponent_bits = element.exponent_bits,
-            .significand_bits = element.mantissa_bits + 1};
+  absl::StatusOr<OperandWidth> operator()(const formats::Minifloat& element) const {
+    return OperandWidth{.is_float = true,
+                        .bits = 1 + element.exponent_bits + element.mantissa_bits,
+                        .exponent_bits = element.exponent_bits,
+                        .significand_bits = element.mantissa_bits + 1};
   }
-  OperandWidth operator()(const formats::Integer& element) const {
-    return {.bits = element.bits, .significand_bits = element.bits};
+  absl::StatusOr<OperandWidth> operator()(const formats::Integer& element) const {
+    return OperandWidth{.bits = element.bits, .significand_bits = element.bits};
+  }
+  absl::StatusOr<OperandWidth> operator()(const formats::Log&) const {
+    return absl::UnimplementedError("no cost for log-domain products yet");
+  }
+  absl::StatusOr<OperandWidth> operator()(const formats::LevelSet&) const {
+    return absl::UnimplementedError("no cost for codebooks, binary and ternary values yet");
   }
 };
 
-OperandWidth WidthOf(const formats::NumberFormat& format) {
-  OperandWidth width = std::visit(ElementWidth{}, format.element);
+absl::StatusOr<OperandWidth> WidthOf(const formats::NumberFormat& format) {
+  absl::StatusOr<OperandWidth> found = std::visit(ElementWidth{}, format.element);
+  if (!found.ok()) return Annotate(found.status(), format.name);
+  OperandWidth width = *found;
   if (format.zero_point) {
     width.zero_point = true;
     width.significand_bits += 1;  // code - zero point
@@ -114,12 +122,12 @@ absl::StatusOr<MacOperands> OperandsFor(const quantize::LayerPrecision& precisio
                                         const network::MacShape& layer) {
   MacOperands operands;
   BITSCAPE_RETURN_IF_ERROR(CheckPriced(precision.activations, "activations", false));
-  operands.activation = WidthOf(precision.activations.format);
+  BITSCAPE_ASSIGN_OR_RETURN(operands.activation, WidthOf(precision.activations.format));
   if (layer.weights_are_activations) {
     operands.weight = operands.activation;
   } else {
     BITSCAPE_RETURN_IF_ERROR(CheckPriced(precision.weights, "weights", true));
-    operands.weight = WidthOf(precision.weights.format);
+    BITSCAPE_ASSIGN_OR_RETURN(operands.weight, WidthOf(precision.weights.format));
   }
   BITSCAPE_ASSIGN_OR_RETURN(operands.accumulator,
                             AccumulatorFor(precision.accumulator, operands.weight,

@@ -74,8 +74,13 @@ absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capaci
 
 double WeightStorageBits(const network::MacShape& layer, const formats::Quantizer& weights) {
   if (layer.weights_are_activations) return 0;
-  return static_cast<double>(
-      quantize::StorageBits(weights, layer.groups * layer.m, layer.ReductionLength()));
+  const double channels = static_cast<double>(layer.groups * layer.m);
+  if (weights.granularity == formats::Granularity::kBlock) {
+    // Blocks run along the input channels of one kernel position.
+    return formats::StorageBits(weights, channels * static_cast<double>(layer.r * layer.s),
+                                static_cast<double>(layer.c));
+  }
+  return formats::StorageBits(weights, channels, static_cast<double>(layer.ReductionLength()));
 }
 
 }  // namespace bitscape::cost_models

@@ -144,7 +144,7 @@ KernelPtr MakePlainMac(PlainMacSpec spec);
 // kValues: rounded values in float32. kCodes: integer codes less the zero point, as the layout's
 // element kind; for floats, value / scale.
 enum class RoundTo { kValues, kCodes };
-KernelPtr MakeRound(const formats::Quantizer& quantizer, formats::Scaling scaling,
+KernelPtr MakeRound(const formats::Quantizer& quantizer, const formats::Scaling& scaling,
                     const LayoutPtr& from, ElementKind to_elements, RoundTo to);
 
 }  // namespace bitscape::emulate

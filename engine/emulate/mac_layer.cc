@@ -38,8 +38,10 @@ class Planner {
       formats::Scaling scaling;
       if (!formats::IsFloat32(precision.activations.format)) {
         BITSCAPE_ASSIGN_OR_RETURN(
-            scaling,
-            quantize::ActivationScaling(precision.activations, shared_.ranges[mac][operand]));
+            const quantize::ActivationScaling calibrated,
+            quantize::CalibrateActivations(precision.activations,
+                                           quantize::Distribution(shared_.ranges[mac][operand])));
+        scaling = calibrated.scaling;
       }
       layer_.scalings.push_back(scaling);
     }

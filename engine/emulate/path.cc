@@ -64,10 +64,15 @@ std::optional<Decision> Int8Codes(const LayerFacts& facts) {
 // bf16 holds every value: 8 significant bits, and products stay where these units do not flush to
 // zero.
 bool FitsBfloat16(const ElementType& element) {
-  if (const auto* minifloat = std::get_if<formats::Minifloat>(&element)) {
-    return minifloat->mantissa_bits <= 7;
-  }
-  return std::max(formats::LargestFinite(element), -formats::SmallestFinite(element)) <= 256;
+  struct Visitor {
+    bool operator()(const formats::Minifloat& type) const { return type.mantissa_bits <= 7; }
+    bool operator()(const formats::Integer& type) const {
+      return std::max(formats::LargestFinite(type), -formats::SmallestFinite(type)) <= 256;
+    }
+    bool operator()(const formats::Log&) const { return false; }
+    bool operator()(const formats::LevelSet&) const { return false; }
+  };
+  return std::visit(Visitor{}, element);
 }
 
 std::optional<Decision> Bfloat16(const LayerFacts& facts) {
@@ -123,7 +128,7 @@ std::optional<Decision> Float32Values(const LayerFacts& facts) {
   const auto has_fixed_grid = [](const Quantizer& quantizer) {
     return !formats::IsFloat32(quantizer.format) &&
            (!formats::HasScale(quantizer.format) ||
-            quantizer.format.scales[0]->encoding == formats::ScaleEncoding::kPowerOfTwo);
+            quantizer.format.scale->encoding == formats::ScaleEncoding::kPowerOfTwo);
   };
   const bool exact = has_fixed_grid(facts.weights) && has_fixed_grid(facts.activations) &&
                      LargestSum(facts) < kFloat32Integers;
@@ -136,10 +141,15 @@ std::optional<Decision> Float32Values(const LayerFacts& facts) {
 }  // namespace
 
 double UnitInLastPlace(const ElementType& element) {
-  if (const auto* minifloat = std::get_if<formats::Minifloat>(&element)) {
-    return std::ldexp(1.0, 1 - minifloat->bias - minifloat->mantissa_bits);
-  }
-  return 1;
+  struct Visitor {
+    double operator()(const formats::Minifloat& type) const {
+      return std::ldexp(1.0, 1 - type.bias - type.mantissa_bits);
+    }
+    double operator()(const formats::Integer&) const { return 1; }
+    double operator()(const formats::Log& type) const { return formats::SmallestPositive(type); }
+    double operator()(const formats::LevelSet&) const { return 1; }
+  };
+  return std::visit(Visitor{}, element);
 }
 
 Decision ChoosePath(const LayerFacts& facts) {

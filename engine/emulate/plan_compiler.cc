@@ -55,9 +55,9 @@ class PlanCompiler::PlanVisit {
       absl::StatusOr<int> value =
           operation.mac >= 0 ? Mac(operation) : Vector(operation.node, Inputs(operation));
       if (value.ok() && !formats::IsFloat32(plan_.vector_format.format) && !IsDataMovement(node)) {
-        value = Round(*value, plan_.vector_format,
-                      quantize::ScalingForRange(plan_.vector_format.format, 0, 0),
-                      ElementKind::kFloat32, RoundTo::kValues, node.name);
+        value =
+            Round(*value, plan_.vector_format, quantize::ScalingForRange(plan_.vector_format, 0, 0),
+                  ElementKind::kFloat32, RoundTo::kValues, node.name);
       }
       if (!value.ok()) {
         return Annotate(value.status(), (operation.mac >= 0 ? "layer " : "node ") + node.name);

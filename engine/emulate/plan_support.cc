@@ -17,6 +17,10 @@ absl::Status CheckWeights(const Quantizer& quantizer) {
     return absl::UnimplementedError(fmt::format(
         "weights={}: stochastic rounding of weights can't be emulated yet", quantizer.ToString()));
   }
+  if (quantizer.granularity == formats::Granularity::kBlock) {
+    return absl::UnimplementedError(
+        fmt::format("weights={}: blocks of weights can't be emulated yet", quantizer.ToString()));
+  }
   return quantize::CheckWeights(quantizer);
 }
 
@@ -28,7 +32,7 @@ absl::Status CheckActivations(const Quantizer& quantizer) {
     problem = "stochastic rounding";
   } else if (quantizer.granularity != formats::Granularity::kTensor) {
     problem = "granularities other than tensor";
-  } else if (quantizer.format.scales[1].has_value()) {
+  } else if (quantizer.format.tensor_scale.has_value()) {
     problem = "two levels of scale";
   }
   if (problem != nullptr) {

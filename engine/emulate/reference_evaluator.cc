@@ -84,7 +84,7 @@ class ImageRun {
       }
       if (RoundsVectors(node)) {
         values[i] =
-            RoundAll(plan.vector_format, quantize::ScalingForRange(plan.vector_format.format, 0, 0),
+            RoundAll(plan.vector_format, quantize::ScalingForRange(plan.vector_format, 0, 0),
                      std::move(values[i]));
       }
     }
@@ -268,7 +268,10 @@ class ReferenceEvaluator : public Evaluator {
       formats::Scaling scaling;
       if (!formats::IsFloat32(precision.activations.format)) {
         BITSCAPE_ASSIGN_OR_RETURN(
-            scaling, quantize::ActivationScaling(precision.activations, ranges_[mac][operand]));
+            const quantize::ActivationScaling calibrated,
+            quantize::CalibrateActivations(precision.activations,
+                                           quantize::Distribution(ranges_[mac][operand])));
+        scaling = calibrated.scaling;
       }
       layer.scalings.push_back(scaling);
     }

@@ -17,8 +17,8 @@ constexpr size_t kChunk = 4096;
 
 class RoundKernel : public Kernel {
  public:
-  RoundKernel(const formats::Quantizer& quantizer, formats::Scaling scaling, const LayoutPtr& from,
-              ElementKind to_elements, RoundTo to)
+  RoundKernel(const formats::Quantizer& quantizer, const formats::Scaling& scaling,
+              const LayoutPtr& from, ElementKind to_elements, RoundTo to)
       : quantizer_(quantizer), scaling_(scaling), to_(to), elements_(to_elements) {
     sources = {from};
     result = WithElements(from, to_elements);
@@ -56,7 +56,7 @@ class RoundKernel : public Kernel {
     return element;
   }
 
-  void RoundOnce(formats::Scaling scaling, std::span<const float> values,
+  void RoundOnce(const formats::Scaling& scaling, std::span<const float> values,
                  std::span<float> rounded) const {
     formats::Round(quantizer_.format.element, quantizer_.rounding, quantizer_.overflow, scaling,
                    values, rounded);
@@ -101,7 +101,7 @@ class RoundKernel : public Kernel {
 
 }  // namespace
 
-KernelPtr MakeRound(const formats::Quantizer& quantizer, formats::Scaling scaling,
+KernelPtr MakeRound(const formats::Quantizer& quantizer, const formats::Scaling& scaling,
                     const LayoutPtr& from, ElementKind to_elements, RoundTo to) {
   return std::make_shared<RoundKernel>(quantizer, scaling, from, to_elements, to);
 }

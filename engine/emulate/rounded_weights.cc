@@ -18,8 +18,12 @@ absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
                                     ": stochastic rounding of weights can't be emulated yet");
   }
   const int64_t channels = weights.shape[0];
+  const quantize::TensorLayout layout{
+      .outer = channels,
+      .axis = weights.shape[1],
+      .inner = network::ElementCount(weights.shape) / (channels * weights.shape[1])};
   BITSCAPE_ASSIGN_OR_RETURN(quantize::RoundedTensor tensor,
-                            quantize::RoundWeights(quantizer, weights.values, channels));
+                            quantize::RoundWeights(quantizer, layout, weights.values));
   RoundedWeights rounded;
   rounded.values = std::move(tensor.values);
   rounded.codes.resize(rounded.values.size());

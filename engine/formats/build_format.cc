@@ -106,7 +106,7 @@ Minifloat FloatOf(const FormatDraft& draft) {
           .mantissa_bits = draft.mantissa_bits,
           .bias = draft.bias.value_or(DefaultBias(draft.exponent_bits, draft.specials)),
           .specials = draft.specials,
-          .subnormals = !draft.flush};
+          .underflow = draft.flush ? Underflow::kFlush : Underflow::kGradual};
 }
 
 // Catalogue rows that name a float: those whose notation is another text.
@@ -197,7 +197,7 @@ absl::StatusOr<NumberFormat> BuildFloat(const FormatDraft& draft) {
   format.element = type;
   format.source = Families().front().source;
   Minifloat with_subnormals = type;
-  with_subnormals.subnormals = true;
+  with_subnormals.underflow = Underflow::kGradual;
   for (const NamedFloat& named : NamedFloats()) {
     if (FloatOf(named.draft) != with_subnormals) continue;
     format.name = named.row->name;
@@ -216,7 +216,7 @@ absl::StatusOr<NumberFormat> BuildFloat(const FormatDraft& draft) {
   if (draft.flush) format.name += ":ftz";
   if (draft.scaled) {
     format.name += ":scaled";
-    format.scales[0] = ScaleLevel{};
+    format.scale = ScaleLevel{};
   }
   return format;
 }
@@ -232,15 +232,17 @@ NumberFormat BuildInteger(const FormatDraft& draft) {
       Integer{.bits = draft.bits, .is_signed = !is_unsigned, .full_range = !is_unsigned && full};
   format.zero_point = draft.asym;
   if (is_fixed) {
-    format.scales[0] =
-        ScaleLevel{.encoding = ScaleEncoding::kFixed, .fixed_exponent = -draft.fraction_bits};
+    format.scale = ScaleLevel{.encoding = ScaleEncoding::kFixed,
+                              .bits = 0,
+                              .min_exponent = -draft.fraction_bits,
+                              .max_exponent = -draft.fraction_bits};
     format.name = fmt::format("fixed{}.{}", draft.bits, draft.fraction_bits);
     format.source = Families()[3].source;
     return format;
   }
   if (!draft.accumulator) {
-    format.scales[0] =
-        ScaleLevel{.encoding = power_of_two ? ScaleEncoding::kPowerOfTwo : ScaleEncoding::kFloat32};
+    format.scale =
+        power_of_two ? ScaleLevel{.encoding = ScaleEncoding::kPowerOfTwo, .bits = 8} : ScaleLevel{};
   }
   if (!is_unsigned && full && power_of_two && !draft.asym) {
     // intN:full:pow2 is dynamic fixed point: one name for one format.

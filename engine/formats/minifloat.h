@@ -27,7 +27,7 @@ inline bool IsFloat32Element(const Minifloat& type) {
                            .mantissa_bits = 23,
                            .bias = 127,
                            .specials = SpecialValues::kIeee,
-                           .subnormals = true};
+                           .underflow = Underflow::kGradual};
 }
 
 // The value of a magnitude as if every exponent were finite. Exact.
@@ -36,7 +36,17 @@ inline double MagnitudeValue(const Minifloat& type, uint32_t magnitude) {
   const uint32_t mantissa = magnitude & (hidden - 1);
   const int exponent = static_cast<int>(magnitude >> type.mantissa_bits);
   if (exponent == 0) {
-    return type.subnormals ? std::ldexp(mantissa, MinExponent(type) - type.mantissa_bits) : 0.0;
+    switch (type.underflow) {
+      case Underflow::kGradual:
+        return std::ldexp(mantissa, MinExponent(type) - type.mantissa_bits);
+      case Underflow::kHalved:
+        return std::ldexp(mantissa, MinExponent(type) - 1 - type.mantissa_bits);
+      case Underflow::kFlush:
+        return 0;
+      case Underflow::kAdaptiv:
+        if (mantissa == 0) return 0;
+        break;
+    }
   }
   return std::ldexp(hidden + mantissa, exponent - type.bias - type.mantissa_bits);
 }

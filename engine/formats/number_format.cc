@@ -1,10 +1,34 @@
 #include "engine/formats/number_format.h"
 
+#include <bit>
 #include <cmath>
 
+#include "engine/core/status.h"
 #include "engine/formats/minifloat.h"
 
 namespace bitscape::formats {
+
+namespace {
+
+double LogStep(LogBase base) {
+  switch (base) {
+    case LogBase::kTwo:
+      return 1;
+    case LogBase::kSqrtTwo:
+      return 0.5;
+    case LogBase::kFour:
+      return 2;
+  }
+  BITSCAPE_CHECK(false, "every LogBase has a case");
+}
+
+// base^(c - C), a step lower below full scale.
+double LogLevel(const Log& type, int code) {
+  const int largest = (1 << (type.bits - (type.is_signed ? 1 : 0))) - 1;
+  return std::exp2(LogStep(type.base) * (code - largest - (type.below_full_scale ? 1 : 0)));
+}
+
+}  // namespace
 
 int ElementBits(const ElementType& element) {
   struct Visitor {
@@ -12,6 +36,10 @@ int ElementBits(const ElementType& element) {
       return 1 + type.exponent_bits + type.mantissa_bits;
     }
     int operator()(const Integer& type) const { return type.bits; }
+    int operator()(const Log& type) const { return type.bits; }
+    int operator()(const LevelSet& type) const {
+      return std::bit_width(static_cast<unsigned>(type.levels - 1));
+    }
   };
   return std::visit(Visitor{}, element);
 }
@@ -20,6 +48,8 @@ bool IsSigned(const ElementType& element) {
   struct Visitor {
     bool operator()(const Minifloat&) const { return true; }
     bool operator()(const Integer& type) const { return type.is_signed; }
+    bool operator()(const Log& type) const { return type.is_signed; }
+    bool operator()(const LevelSet&) const { return true; }
   };
   return std::visit(Visitor{}, element);
 }
@@ -32,6 +62,10 @@ double LargestFinite(const ElementType& element) {
     double operator()(const Integer& type) const {
       return std::ldexp(1.0, type.is_signed ? type.bits - 1 : type.bits) - 1;
     }
+    double operator()(const Log& type) const {
+      return LogLevel(type, (1 << (type.bits - (type.is_signed ? 1 : 0))) - 1);
+    }
+    double operator()(const LevelSet&) const { return 1; }
   };
   return std::visit(Visitor{}, element);
 }
@@ -46,6 +80,8 @@ double SmallestFinite(const ElementType& element) {
       const double half = std::ldexp(1.0, type.bits - 1);
       return type.full_range ? -half : 1 - half;
     }
+    double operator()(const Log& type) const { return type.is_signed ? -LargestFinite(type) : 0; }
+    double operator()(const LevelSet&) const { return -1; }
   };
   return std::visit(Visitor{}, element);
 }
@@ -53,19 +89,19 @@ double SmallestFinite(const ElementType& element) {
 double SmallestPositive(const ElementType& element) {
   struct Visitor {
     double operator()(const Minifloat& type) const {
-      const bool from_subnormal = type.subnormals && type.mantissa_bits > 0;
+      const bool from_subnormal = type.underflow != Underflow::kFlush && type.mantissa_bits > 0;
       return MagnitudeValue(type, from_subnormal ? 1 : uint32_t{1} << type.mantissa_bits);
     }
     double operator()(const Integer&) const { return 1; }
+    double operator()(const Log& type) const { return LogLevel(type, 1); }
+    double operator()(const LevelSet&) const { return 1; }
   };
   return std::visit(Visitor{}, element);
 }
 
 bool HasScale(const NumberFormat& format) {
-  for (const std::optional<ScaleLevel>& level : format.scales) {
-    if (level.has_value() && level->encoding != ScaleEncoding::kFixed) return true;
-  }
-  return false;
+  if (std::holds_alternative<LevelSet>(format.element)) return true;
+  return format.scale.has_value() && format.scale->encoding != ScaleEncoding::kFixed;
 }
 
 bool IsFloat32(const NumberFormat& format) {
@@ -74,7 +110,27 @@ bool IsFloat32(const NumberFormat& format) {
 }
 
 bool IsIntegerLike(const NumberFormat& format) {
-  return std::holds_alternative<Integer>(format.element);
+  struct Visitor {
+    bool operator()(const Minifloat&) const { return false; }
+    bool operator()(const Integer&) const { return true; }
+    bool operator()(const Log&) const { return false; }
+    bool operator()(const LevelSet& type) const {
+      switch (type.fit) {
+        case LevelFit::kUnit:
+        case LevelFit::kMeanAbs:
+        case LevelFit::kTwn:
+        case LevelFit::kAbsMean:
+          return true;
+        case LevelFit::kKmeans:
+        case LevelFit::kLloydMax:
+        case LevelFit::kTtq:
+        case LevelFit::kDorefa:
+          return false;
+      }
+      BITSCAPE_CHECK(false, "every LevelFit has a case");
+    }
+  };
+  return std::visit(Visitor{}, format.element);
 }
 
 }  // namespace bitscape::formats

@@ -83,30 +83,59 @@ Quantizer Float32() {
   return *float32;
 }
 
-double BitsPerElement(const Quantizer& quantizer, double group_elements) {
-  BITSCAPE_CHECK(group_elements > 0, "a group has elements");
-  const double scales = quantizer.granularity == Granularity::kBlock
-                            ? std::ceil(group_elements / quantizer.block_size)
-                            : 1;
-  return ElementBits(quantizer.format) + scales * ScaleBits(quantizer.format) / group_elements;
+int ScaleBits(const NumberFormat& format) {
+  struct TableBits {
+    int operator()(const Minifloat&) const { return 0; }
+    int operator()(const Integer&) const { return 0; }
+    int operator()(const Log&) const { return 0; }
+    int operator()(const LevelSet& type) const {
+      switch (type.fit) {
+        case LevelFit::kKmeans:
+        case LevelFit::kLloydMax: {
+          const bool scaled = std::holds_alternative<Integer>(type.entries);
+          const int entry = std::visit([](const auto& e) { return ElementBits(e); }, type.entries);
+          return type.levels * entry + (scaled ? 32 : 0);
+        }
+        case LevelFit::kUnit:
+        case LevelFit::kDorefa:
+          return 0;
+        case LevelFit::kMeanAbs:
+        case LevelFit::kTwn:
+        case LevelFit::kAbsMean:
+          return 32;
+        case LevelFit::kTtq:
+          return 64;
+      }
+      BITSCAPE_CHECK(false, "every LevelFit has a case");
+    }
+  };
+  return (format.zero_point ? ElementBits(format) : 0) +
+         (format.scale.has_value() ? format.scale->bits : 0) +
+         std::visit(TableBits{}, format.element);
 }
 
-int ScaleBits(const NumberFormat& format) {
-  int bits = format.zero_point ? ElementBits(format) : 0;
-  for (const std::optional<ScaleLevel>& level : format.scales) {
-    if (!level.has_value()) continue;
-    switch (level->encoding) {
-      case ScaleEncoding::kFloat32:
-        bits += 32;
-        break;
-      case ScaleEncoding::kPowerOfTwo:
-        bits += 8;
-        break;
-      case ScaleEncoding::kFixed:
-        break;
-    }
+int TensorScaleBits(const NumberFormat& format) {
+  return format.tensor_scale.has_value() ? format.tensor_scale->bits : 0;
+}
+
+double StorageBits(const Quantizer& quantizer, double rows, double row) {
+  BITSCAPE_CHECK(rows > 0 && row > 0, "a tensor has elements");
+  double groups = 0;
+  switch (quantizer.granularity) {
+    case Granularity::kTensor:
+      groups = 1;
+      break;
+    case Granularity::kChannel:
+    case Granularity::kToken:
+    case Granularity::kPosition:
+      groups = rows;
+      break;
+    case Granularity::kBlock:
+      groups = rows * std::ceil(row / quantizer.block_size);
+      break;
   }
-  return bits;
+  return rows * row * ElementBits(quantizer.format) + groups * ScaleBits(quantizer.format) +
+         TensorScaleBits(quantizer.format);
 }
 
 }  // namespace bitscape::formats

@@ -20,8 +20,12 @@ struct Quantizer {
   NumberFormat format;
   Granularity granularity = Granularity::kTensor;
   int block_size = 0;  // elements; kBlock only
+  // x * (1 / scale), the inverse rounded to float32, as PyTorch computes it; else x / scale as ONNX
+  // does.
+  bool reciprocal = false;
   RangeMethod range = RangeMethod::kMinMax;
-  double range_value = 0;  // kPercentile: percent; kClip: the bound
+  double range_value =
+      0;  // kPercentile: percent; kClip: the bound; kPact: alpha, 0 where training gives it
   Rounding rounding = Rounding::kNearestEven;
   Overflow overflow = Overflow::kSaturate;
   bool dynamic_range = false;  // activations: range of each sample or token, never of the batch
@@ -41,13 +45,17 @@ absl::StatusOr<Quantizer> ParseQuantizer(std::string_view notation);
 // The quantizer that changes nothing: fp32.
 Quantizer Float32();
 
-// Average bits of storage for one element of a group, e.g. of an output channel's weights. The
-// group's elements share one scale and zero point; blocks have one each, the last of a group may be
-// shorter. int4:block32 has 4 + 32/32 = 5.
-double BitsPerElement(const Quantizer& quantizer, double group_elements);
-
-// Scale and zero-point storage of one group in bits: float32 32, power of two 8, fixed 0; a zero
-// point takes one code.
+// Bits of storage of one group that shares a scale, codes aside: scale, zero point (a code), and
+// the fitted table of a level set (codebooks: its entries, and a float32 scale for integer ones;
+// ttq: two values).
 int ScaleBits(const NumberFormat& format);
+// Of the whole tensor, once: NVFP4's second scale.
+int TensorScaleBits(const NumberFormat& format);
+
+// Bits of a tensor whose reduction runs over `rows` rows of `row` elements: codes packed, scales
+// counted. tensor: one group; channel, token, position: one a row; blocks: each row begins a new
+// one, the last of a row may be shorter. int4:block32 has 4 + 32/32 = 5 a weight where rows are
+// multiples of 32.
+double StorageBits(const Quantizer& quantizer, double rows, double row);
 
 }  // namespace bitscape::formats

@@ -73,7 +73,10 @@ struct FloatSteps {
 
 // Types whose normals are float32 normals and whose magic number is finite; all but odd biases.
 bool HasFastPath(const Minifloat& type) {
-  return MinExponent(type) >= -126 && MinExponent(type) - type.mantissa_bits + 23 <= 127;
+  const bool ordinary =
+      type.underflow == Underflow::kGradual || type.underflow == Underflow::kFlush;
+  return ordinary && MinExponent(type) >= -126 &&
+         MinExponent(type) - type.mantissa_bits + 23 <= 127;
 }
 
 FloatSteps StepsOf(const Minifloat& type) {
@@ -89,7 +92,7 @@ FloatSteps StepsOf(const Minifloat& type) {
   steps.keep = ~((uint32_t{1} << steps.shift) - 1);
   steps.smallest_normal = std::bit_cast<uint32_t>(std::ldexp(1.0F, MinExponent(type)));
   steps.largest = std::bit_cast<uint32_t>(static_cast<float>(LargestFinite(type)));
-  steps.flush_below = type.subnormals ? 0 : steps.smallest_normal;
+  steps.flush_below = type.underflow == Underflow::kFlush ? steps.smallest_normal : 0;
   steps.infinity = type.specials == SpecialValues::kIeee ? kInfinity : steps.largest;
   steps.not_a_number = type.specials == SpecialValues::kFinite ? 0 : kQuietNan;
   steps.zero_signs = type.specials == SpecialValues::kFnuz ? 0 : kSign;
@@ -326,11 +329,12 @@ IntegerLoop IntegerLoopOf(Rounding rounding, Unscale unscale) {
 struct RoundFast {
   Rounding rounding;
   Overflow overflow;
-  Scaling scaling;
+  const Scaling& scaling;
   std::span<const float> values;
   std::span<float> rounded;
 
   ScaleSteps Scale() const {
+    if (scaling.reciprocal) return {Unscale::kMultiply, 1 / scaling.scale, scaling.scale};
     return rounding == Rounding::kNearestEven ? StepsOf(scaling.scale) : Dividing(scaling.scale);
   }
 
@@ -341,6 +345,7 @@ struct RoundFast {
       return true;
     }
     const ScaleSteps scale = Scale();
+    if (scaling.reciprocal && rounding != Rounding::kNearestEven) return false;
     const FloatLoop loop = FloatLoopOf(rounding, scale.unscale);
     if (loop == nullptr || !HasFastPath(type)) return false;
     loop(StepsOf(type), scale, values.data(), rounded.data(), values.size());
@@ -349,17 +354,21 @@ struct RoundFast {
 
   bool operator()(const Integer& type) const {
     const ScaleSteps scale = Scale();
+    if (scaling.reciprocal && rounding != Rounding::kNearestEven) return false;
     const IntegerLoop loop = IntegerLoopOf(rounding, scale.unscale);
     // Wider codes are not exact in float32.
     if (loop == nullptr || overflow == Overflow::kWrap || type.bits > 16) return false;
     loop(StepsOf(type, scaling.zero_point), scale, values.data(), rounded.data(), values.size());
     return true;
   }
+
+  bool operator()(const Log&) const { return false; }
+  bool operator()(const LevelSet&) const { return false; }
 };
 
 }  // namespace
 
-void Round(const ElementType& element, Rounding rounding, Overflow overflow, Scaling scaling,
+void Round(const ElementType& element, Rounding rounding, Overflow overflow, const Scaling& scaling,
            std::span<const float> values, std::span<float> rounded, RandomKey key) {
   BITSCAPE_CHECK(values.size() == rounded.size(), "one result for each value");
   if (values.empty()) return;
@@ -367,7 +376,7 @@ void Round(const ElementType& element, Rounding rounding, Overflow overflow, Sca
   RoundReference(element, rounding, overflow, scaling, values, rounded, key);
 }
 
-void EncodeInt8(const Integer& element, Scaling scaling, std::span<const float> values,
+void EncodeInt8(const Integer& element, const Scaling& scaling, std::span<const float> values,
                 std::span<int8_t> codes) {
   BITSCAPE_CHECK(values.size() == codes.size(), "one code for each value");
   BITSCAPE_CHECK(element.is_signed && element.bits <= 8, "the codes fit int8");
@@ -377,7 +386,7 @@ void EncodeInt8(const Integer& element, Scaling scaling, std::span<const float> 
   encode(steps, scale, scaling.zero_point, values.data(), codes.data(), values.size());
 }
 
-void EncodeUint8(const Integer& element, Scaling scaling, std::span<const float> values,
+void EncodeUint8(const Integer& element, const Scaling& scaling, std::span<const float> values,
                  std::span<uint8_t> codes) {
   BITSCAPE_CHECK(values.size() == codes.size(), "one code for each value");
   BITSCAPE_CHECK(!element.is_signed && element.bits <= 8, "the codes fit uint8");

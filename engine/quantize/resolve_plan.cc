@@ -49,7 +49,7 @@ bool HoldsIntegers(const Accumulator& accumulator) {
   if (accumulator.kind == Accumulator::Kind::kInt32) return true;
   return accumulator.kind == Accumulator::Kind::kNarrow &&
          formats::IsIntegerLike(accumulator.format->format) &&
-         !accumulator.format->format.scales[0].has_value();
+         !accumulator.format->format.scale.has_value();
 }
 
 absl::Status CheckLayer(const LayerPrecision& layer, std::string_view name) {

@@ -42,31 +42,39 @@ Scaling AsymmetricScaling(const NumberFormat& format, double min, double max) {
   const double smallest = formats::SmallestFinite(format.element);
   const double steps = formats::LargestFinite(format.element) - smallest;
   const double width = max - min;
-  if (width == 0) return {1, static_cast<int32_t>(smallest)};
-  const bool power_of_two = format.scales[0]->encoding == ScaleEncoding::kPowerOfTwo;
+  if (width == 0) return {.scale = 1, .zero_point = static_cast<int32_t>(smallest)};
+  const bool power_of_two = format.scale->encoding == ScaleEncoding::kPowerOfTwo;
   const float scale =
       power_of_two ? PowerOfTwoScale(0, width, 0, steps) : GuardedScale(width / steps, 1);
   const double zero_point =
       std::clamp(std::nearbyint(smallest - min / scale), smallest, smallest + steps);
   // Codes reach half a step beyond the range, which float32 may not hold.
   const double farthest = std::max(zero_point - smallest, smallest + steps - zero_point);
-  return {power_of_two ? scale : GuardedScale(scale, farthest), static_cast<int32_t>(zero_point)};
+  return {.scale = power_of_two ? scale : GuardedScale(scale, farthest),
+          .zero_point = static_cast<int32_t>(zero_point)};
 }
 
 }  // namespace
 
-Scaling ScalingForRange(const NumberFormat& format, float min, float max) {
+Scaling ScalingForRange(const formats::Quantizer& quantizer, float min, float max,
+                        float /*tensor_scale*/) {
+  const NumberFormat& format = quantizer.format;
   Scaling scaling;
-  const std::optional<formats::ScaleLevel>& level = format.scales[0];
+  scaling.reciprocal = quantizer.reciprocal;
+  const std::optional<formats::ScaleLevel>& level = format.scale;
   if (!level.has_value()) return scaling;
   if (level->encoding == ScaleEncoding::kFixed) {
-    scaling.scale = std::ldexp(1.0F, level->fixed_exponent);
+    scaling.scale = std::ldexp(1.0F, level->min_exponent);
     return scaling;
   }
   const ElementType& element = format.element;
   const float low = formats::IsSigned(element) || format.zero_point ? std::min(min, 0.0F) : 0.0F;
   const float high = std::max(max, 0.0F);
-  if (format.zero_point) return AsymmetricScaling(format, low, high);
+  if (format.zero_point) {
+    scaling = AsymmetricScaling(format, low, high);
+    scaling.reciprocal = quantizer.reciprocal;
+    return scaling;
+  }
   const float amax = std::max(high, -low);
   if (amax == 0) return scaling;
   const double largest = formats::LargestFinite(element);

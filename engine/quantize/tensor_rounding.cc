@@ -17,12 +17,7 @@ using formats::Quantizer;
 using formats::RangeMethod;
 using formats::Scaling;
 
-// A run of elements that shares a scale.
-struct Group {
-  size_t begin, count;
-};
-
-absl::Status CheckRangeOfData(const Quantizer& quantizer) {
+absl::Status CheckRange(const Quantizer& quantizer) {
   switch (quantizer.range) {
     case RangeMethod::kMinMax:
     case RangeMethod::kPercentile:
@@ -39,72 +34,39 @@ absl::Status CheckRangeOfData(const Quantizer& quantizer) {
                   quantizer.ToString()));
 }
 
-absl::StatusOr<RangeStatistics> RangeOf(const Quantizer& quantizer, std::span<const float> values) {
-  RangeStatistics range;
-  range.Observe(values);
-  if (!formats::HasScale(quantizer.format) || range.count == 0) return range;
-  switch (quantizer.range) {
-    case RangeMethod::kMinMax:
-      return range;
-    case RangeMethod::kPercentile: {
-      // Nearest rank: the smallest magnitude that `percent` of the magnitudes don't exceed.
-      std::vector<float> magnitudes;
-      magnitudes.reserve(values.size());
-      for (const float value : values) {
-        if (std::isfinite(value)) magnitudes.push_back(std::fabs(value));
-      }
-      // 99.9 isn't a double: without the slack 99.9 % of 1000 would be 999.0000000000001 elements.
-      constexpr double kSlack = 1 - 1e-12;
-      const double rank =
-          std::ceil(quantizer.range_value * static_cast<double>(range.count) / 100 * kSlack);
-      const auto nth = magnitudes.begin() + static_cast<int64_t>(std::max(rank, 1.0)) - 1;
-      std::nth_element(magnitudes.begin(), nth, magnitudes.end());
-      range.min = std::max(range.min, -*nth);
-      range.max = std::min(range.max, *nth);
-      return range;
-    }
-    case RangeMethod::kClip:
-      range.max = static_cast<float>(quantizer.range_value);
-      range.min = range.min < 0 ? -range.max : 0;
-      return range;
-    case RangeMethod::kMse:
-    case RangeMethod::kKl:
-    case RangeMethod::kAciq:
-    case RangeMethod::kPact:
-      break;
-  }
-  return CheckRangeOfData(quantizer);
-}
-
 // Rounds each group with a scale of its own.
-absl::StatusOr<RoundedTensor> RoundGroups(const Quantizer& quantizer, std::span<const float> values,
-                                          std::span<const Group> groups, formats::RandomKey key) {
+absl::StatusOr<RoundedTensor> RoundGroups(const Quantizer& quantizer, const TensorLayout& layout,
+                                          std::span<const float> values, formats::RandomKey key) {
   RoundedTensor result;
   result.values.resize(values.size());
-  result.scalings.reserve(groups.size());
-  for (const Group& group : groups) {
-    const std::span<const float> source = values.subspan(group.begin, group.count);
-    BITSCAPE_ASSIGN_OR_RETURN(const RangeStatistics range, RangeOf(quantizer, source));
-    const Scaling scaling = ScalingForRange(quantizer.format, range.min, range.max);
-    formats::RandomKey group_key = key;
-    group_key.first += group.begin;
-    formats::Round(quantizer.format.element, quantizer.rounding, quantizer.overflow, scaling,
-                   source, std::span(result.values).subspan(group.begin, group.count), group_key);
-    result.scalings.push_back(scaling);
-  }
-  return result;
-}
-
-// `values` elements in rows of `row`, each cut into groups of `group`; a row's last group may be
-// shorter.
-std::vector<Group> RowGroups(size_t values, size_t row, size_t group) {
-  std::vector<Group> groups;
-  for (size_t begin = 0; begin < values; begin += row) {
-    for (size_t offset = 0; offset < row; offset += group) {
-      groups.push_back({begin + offset, std::min(group, row - offset)});
+  const size_t groups = static_cast<size_t>(GroupCount(quantizer, layout));
+  std::vector<std::vector<float>> members(groups);
+  const auto for_each = [&](const auto& visit) {
+    size_t index = 0;
+    for (int64_t o = 0; o < layout.outer; ++o) {
+      for (int64_t a = 0; a < layout.axis; ++a) {
+        for (int64_t i = 0; i < layout.inner; ++i, ++index) {
+          visit(index, static_cast<size_t>(GroupOf(quantizer, layout, o, a, i)));
+        }
+      }
     }
+  };
+  for_each([&](size_t index, size_t group) {
+    if (std::isfinite(values[index])) members[group].push_back(values[index]);
+  });
+  for (const std::vector<float>& member : members) {
+    BITSCAPE_ASSIGN_OR_RETURN(Scaling scaling,
+                              FitScaling(quantizer, {.values = member, .weights = {}}));
+    result.scalings.push_back(std::move(scaling));
   }
-  return groups;
+  for_each([&](size_t index, size_t group) {
+    formats::RandomKey own = key;
+    own.first += index;
+    formats::Round(quantizer.format.element, quantizer.rounding, quantizer.overflow,
+                   result.scalings[group], values.subspan(index, 1),
+                   std::span(result.values).subspan(index, 1), own);
+  });
+  return result;
 }
 
 std::string ShapeText(std::span<const int64_t> shape) {
@@ -115,36 +77,22 @@ std::string ShapeText(std::span<const int64_t> shape) {
 
 }  // namespace
 
-void RangeStatistics::Observe(std::span<const float> values) {
-  RangeStatistics seen;
-  seen.min = std::numeric_limits<float>::infinity();
-  seen.max = -std::numeric_limits<float>::infinity();
-  for (const float value : values) {
-    const bool finite = std::fabs(value) <= std::numeric_limits<float>::max();
-    seen.count += finite ? 1 : 0;
-    seen.min = finite && value < seen.min ? value : seen.min;
-    seen.max = finite && value > seen.max ? value : seen.max;
+absl::StatusOr<Scaling> FitScaling(const Quantizer& quantizer, const Sample& sample,
+                                   float tensor_scale) {
+  RangeStatistics range;
+  range.Observe(sample.values);
+  if (formats::HasScale(quantizer.format) && range.count > 0) {
+    BITSCAPE_ASSIGN_OR_RETURN(range, ChooseRange(quantizer, range, sample));
   }
-  if (seen.count == 0) return;
-  // One zero, so that the order of values can't show.
-  seen.min += 0.0F;
-  seen.max += 0.0F;
-  Merge(seen);
+  return ScalingForRange(quantizer, range.min, range.max, tensor_scale);
 }
 
-void RangeStatistics::Merge(const RangeStatistics& other) {
-  if (other.count == 0) return;
-  min = count == 0 ? other.min : std::min(min, other.min);
-  max = count == 0 ? other.max : std::max(max, other.max);
-  count += other.count;
-}
-
-absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer,
-                                           std::span<const float> weights, int64_t channels,
-                                           formats::RandomKey key) {
-  if (channels <= 0 || weights.empty() || weights.size() % static_cast<size_t>(channels) != 0) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} weights don't divide into {} channels", weights.size(), channels));
+absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer, const TensorLayout& layout,
+                                           std::span<const float> weights, formats::RandomKey key) {
+  if (weights.empty() || static_cast<int64_t>(weights.size()) != layout.elements()) {
+    return absl::InvalidArgumentError(fmt::format("{} weights in a layout of {} x {} x {}",
+                                                  weights.size(), layout.outer, layout.axis,
+                                                  layout.inner));
   }
   for (size_t i = 0; i < weights.size(); ++i) {
     if (!std::isfinite(weights[i])) {
@@ -153,30 +101,28 @@ absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer,
     }
   }
   BITSCAPE_RETURN_IF_ERROR(CheckWeights(quantizer));
-  const size_t group = quantizer.granularity == Granularity::kChannel
-                           ? weights.size() / static_cast<size_t>(channels)
-                           : weights.size();
-  return RoundGroups(quantizer, weights, RowGroups(weights.size(), weights.size(), group), key);
+  return RoundGroups(quantizer, layout, weights, key);
 }
 
 absl::Status CheckWeights(const Quantizer& quantizer) {
   switch (quantizer.granularity) {
     case Granularity::kTensor:
     case Granularity::kChannel:
-      break;
     case Granularity::kBlock:
-      return absl::UnimplementedError(
-          fmt::format("weights {}: blocks run along the input channels of one kernel position, "
-                      "which this build "
-                      "doesn't lay out; tensor and channel can be computed",
-                      quantizer.ToString()));
+      break;
     case Granularity::kToken:
     case Granularity::kPosition:
       return absl::InvalidArgumentError(fmt::format(
           "weights {}: weights share scales by tensor, channel or block", quantizer.ToString()));
   }
   if (!formats::HasScale(quantizer.format)) return absl::OkStatus();
-  return Annotate(CheckRangeOfData(quantizer), "weights");
+  return Annotate(CheckRange(quantizer), "weights");
+}
+
+bool IsDynamic(const Quantizer& quantizer) {
+  if (!formats::HasScale(quantizer.format)) return false;
+  return quantizer.dynamic_range || quantizer.granularity == Granularity::kToken ||
+         quantizer.granularity == Granularity::kBlock;
 }
 
 absl::Status CheckActivations(const Quantizer& quantizer) {
@@ -184,7 +130,7 @@ absl::Status CheckActivations(const Quantizer& quantizer) {
   const auto unimplemented = [&](std::string_view what) {
     return absl::UnimplementedError(fmt::format("activations {}: {}", quantizer.ToString(), what));
   };
-  if (quantizer.dynamic_range) {
+  if (IsDynamic(quantizer)) {
     return unimplemented("a dynamic range can't be computed from calibration; static ones can");
   }
   if (quantizer.granularity == Granularity::kChannel) {
@@ -202,26 +148,25 @@ absl::Status CheckActivations(const Quantizer& quantizer) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Scaling> ActivationScaling(const Quantizer& quantizer,
-                                          const RangeStatistics& statistics) {
-  if (!formats::HasScale(quantizer.format)) return ScalingForRange(quantizer.format, 0, 0);
+absl::StatusOr<ActivationScaling> CalibrateActivations(const Quantizer& quantizer,
+                                                       const Distribution& distribution) {
+  if (!formats::HasScale(quantizer.format)) {
+    return ActivationScaling{ScalingForRange(quantizer, 0, 0), 1};
+  }
   BITSCAPE_RETURN_IF_ERROR(CheckActivations(quantizer));
-  if (statistics.count == 0) {
+  RangeStatistics range = distribution.range();
+  if (range.count == 0) {
     return absl::InvalidArgumentError(
         fmt::format("activations {}: calibration saw no finite value to take a range from",
                     quantizer.ToString()));
   }
-  if (quantizer.range == RangeMethod::kClip) {
-    const float bound = static_cast<float>(quantizer.range_value);
-    return ScalingForRange(quantizer.format, statistics.min < 0 ? -bound : 0, bound);
-  }
-  return ScalingForRange(quantizer.format, statistics.min, statistics.max);
+  BITSCAPE_ASSIGN_OR_RETURN(range, ChooseRange(quantizer, range, {}));
+  return ActivationScaling{ScalingForRange(quantizer, range.min, range.max), 1};
 }
 
-absl::StatusOr<std::vector<float>> RoundTensor(const Quantizer& quantizer,
-                                               std::span<const int64_t> shape,
-                                               std::span<const float> values,
-                                               formats::RandomKey key) {
+absl::StatusOr<RoundedTensor> RoundTensor(const Quantizer& quantizer,
+                                          std::span<const int64_t> shape,
+                                          std::span<const float> values, formats::RandomKey key) {
   uint64_t elements = 1;
   for (const int64_t size : shape) {
     if (size <= 0 || __builtin_mul_overflow(elements, static_cast<uint64_t>(size), &elements)) {
@@ -233,50 +178,18 @@ absl::StatusOr<std::vector<float>> RoundTensor(const Quantizer& quantizer,
     return absl::InvalidArgumentError(fmt::format("shape {} has {} elements, the data {}",
                                                   ShapeText(shape), elements, values.size()));
   }
-  const size_t count = values.size();
-  const size_t last = shape.empty() ? 1 : static_cast<size_t>(shape.back());
-  const size_t first = shape.empty() ? 1 : static_cast<size_t>(shape.front());
-  std::vector<Group> groups;
-  switch (quantizer.granularity) {
-    case Granularity::kTensor:
-      groups = RowGroups(count, count, count);
-      break;
-    case Granularity::kChannel:
-      groups = RowGroups(count, count, count / first);
-      break;
-    case Granularity::kToken:
-      groups = RowGroups(count, last, last);
-      break;
-    case Granularity::kBlock:
-      groups = RowGroups(count, last, static_cast<size_t>(quantizer.block_size));
-      break;
-    case Granularity::kPosition:
-      return absl::UnimplementedError(
-          fmt::format("{}: 'position' scales the outputs of a convolution; a tensor alone has none",
-                      quantizer.ToString()));
+  if (quantizer.granularity == Granularity::kPosition) {
+    return absl::UnimplementedError(
+        fmt::format("{}: 'position' scales the outputs of a convolution; a tensor alone has none",
+                    quantizer.ToString()));
   }
-  BITSCAPE_ASSIGN_OR_RETURN(RoundedTensor rounded, RoundGroups(quantizer, values, groups, key));
-  return std::move(rounded.values);
-}
-
-int64_t StorageBits(const Quantizer& quantizer, int64_t channels, int64_t elements_per_channel) {
-  int64_t groups = 0;
-  switch (quantizer.granularity) {
-    case Granularity::kTensor:
-      groups = 1;
-      break;
-    case Granularity::kChannel:
-    case Granularity::kToken:
-    case Granularity::kPosition:
-      groups = channels;
-      break;
-    case Granularity::kBlock:
-      groups =
-          channels * ((elements_per_channel + quantizer.block_size - 1) / quantizer.block_size);
-      break;
-  }
-  return channels * elements_per_channel * formats::ElementBits(quantizer.format) +
-         groups * formats::ScaleBits(quantizer.format);
+  TensorLayout layout;
+  const int64_t count = static_cast<int64_t>(values.size());
+  const bool by_channel = quantizer.granularity == Granularity::kChannel;
+  const int64_t row = shape.empty() ? 1 : by_channel ? count / shape.front() : shape.back();
+  layout.axis = row;
+  layout.outer = count / row;
+  return RoundGroups(quantizer, layout, values, key);
 }
 
 }  // namespace bitscape::quantize

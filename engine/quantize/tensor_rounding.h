@@ -9,60 +9,69 @@
 
 #include "engine/formats/codec.h"
 #include "engine/formats/quantizer.h"
+#include "engine/quantize/ranges.h"
+#include "engine/quantize/tensor_layout.h"
 
 namespace bitscape::quantize {
 
-// Smallest and largest finite value seen, and how many. Merging is exact and
-// order-free.
-struct RangeStatistics {
-  float min = 0;
-  float max = 0;
-  int64_t count = 0;  // 0: nothing seen
-  void Observe(std::span<const float> values);
-  void Merge(const RangeStatistics& other);
-};
-
 // Scale and zero point that cover [min, max] (README.md has the formulas and edge cases: an
-// all-zero range has scale 1; a scale never underflows to 0).
-formats::Scaling ScalingForRange(const formats::NumberFormat& format, float min, float max);
+// all-zero range has scale 1; a scale never underflows to 0). Level sets need FitLevels.
+formats::Scaling ScalingForRange(const formats::Quantizer& quantizer, float min, float max,
+                                 float tensor_scale = 1);
 
-// Rounds a weight tensor. Shape: [channels, elements_per_channel], row-major; channels are the
-// output channels. tensor granularity: one scale; channel: one for each row. Errors:
-// kInvalidArgument for NaN or infinite weights (element index named) and granularities that weights
-// don't have; kUnimplemented for range methods that this build can't compute.
+// The scaling of one group from its data: range choice, then scale, or fitted levels.
+absl::StatusOr<formats::Scaling> FitScaling(const formats::Quantizer& quantizer,
+                                            const Sample& sample, float tensor_scale = 1);
+
 struct RoundedTensor {
   std::vector<float> values;               // same shape as the input
-  std::vector<formats::Scaling> scalings;  // one, or one a channel
+  std::vector<formats::Scaling> scalings;  // by group (GroupOf); `scale` includes tensor_scale
+  float tensor_scale = 1;                  // NVFP4
 };
+
+// Rounds a weight tensor. Groups have scales from their own data. Errors: kInvalidArgument for NaN
+// or infinite weights (element index named), sizes that don't fit, and uses that weights don't
+// have.
 absl::StatusOr<RoundedTensor> RoundWeights(const formats::Quantizer& quantizer,
-                                           std::span<const float> weights, int64_t channels,
+                                           const TensorLayout& layout,
+                                           std::span<const float> weights,
                                            formats::RandomKey key = {});
 // The errors of RoundWeights that the quantizer alone causes.
 absl::Status CheckWeights(const formats::Quantizer& quantizer);
 
-// Scale for a statically ranged activation tensor from calibration statistics.
-// Errors: kInvalidArgument where a range is needed and nothing was observed; kUnimplemented for
-// dynamic ranges, for granularities other than tensor, and for range methods other than minmax and
-// clip.
-absl::StatusOr<formats::Scaling> ActivationScaling(const formats::Quantizer& quantizer,
-                                                   const RangeStatistics& statistics);
-// The errors of ActivationScaling that the quantizer alone causes.
+// Whether the scales of activations are found when they are there: `dynamic`, `token`, and blocks,
+// whose scales always are. Else they are calibrated once.
+bool IsDynamic(const formats::Quantizer& quantizer);
+
+// What calibration gives for activations: with static ranges the scaling, else the tensor's scale
+// where the format has one (NVFP4 without `dynamic`). Errors: kInvalidArgument where a range is
+// needed and nothing was observed.
+struct ActivationScaling {
+  formats::Scaling scaling;
+  float tensor_scale = 1;
+};
+absl::StatusOr<ActivationScaling> CalibrateActivations(const formats::Quantizer& quantizer,
+                                                       const Distribution& distribution);
+// The errors of CalibrateActivations that the quantizer alone causes.
 absl::Status CheckActivations(const formats::Quantizer& quantizer);
+
+// Rounds the activations of one image (or sequence); in place is allowed. Ranges of dynamic groups
+// come from their finite values; the others follow the format's rules. `scratch` is working memory
+// that the caller keeps between calls. Never fails: what can't be computed CheckActivations
+// refuses.
+void RoundActivations(const formats::Quantizer& quantizer, const ActivationScaling& calibrated,
+                      const TensorLayout& layout, std::span<const float> values,
+                      std::span<float> rounded, formats::RandomKey key,
+                      std::vector<float>& scratch);
 
 // `format round`: any tensor, scales found from the data, channels along the first axis, blocks
 // along the last. Shape: product(shape) == values.size(). token: one scale for each row of the last
 // axis. Scales come from finite values; the others follow the format's rules. Errors:
-// kInvalidArgument for a shape that doesn't fit; kUnimplemented for a granularity or range method
-// that this build can't compute.
-absl::StatusOr<std::vector<float>> RoundTensor(const formats::Quantizer& quantizer,
-                                               std::span<const int64_t> shape,
-                                               std::span<const float> values,
-                                               formats::RandomKey key = {});
-
-// Bits of storage of a tensor [channels, elements_per_channel] rounded by `quantizer`: codes
-// packed, scales and zero points counted. channel, token, position: one group a row; blocks: each
-// row begins a new one.
-int64_t StorageBits(const formats::Quantizer& quantizer, int64_t channels,
-                    int64_t elements_per_channel);
+// kInvalidArgument for a shape that doesn't fit and for `position`, which a tensor alone doesn't
+// have.
+absl::StatusOr<RoundedTensor> RoundTensor(const formats::Quantizer& quantizer,
+                                          std::span<const int64_t> shape,
+                                          std::span<const float> values,
+                                          formats::RandomKey key = {});
 
 }  // namespace bitscape::quantize

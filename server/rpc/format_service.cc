@@ -85,8 +85,9 @@ absl::Status Round(StreamSlots& uploads, RoundStream& stream) {
   BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CheckShape(first.header().shape()));
   BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values, ReadValues(count, stream));
   const std::vector<int64_t> shape(first.header().shape().begin(), first.header().shape().end());
-  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> rounded,
+  BITSCAPE_ASSIGN_OR_RETURN(const quantize::RoundedTensor tensor,
                             quantize::RoundTensor(*quantizer, shape, values));
+  const std::vector<float>& rounded = tensor.values;
   v1::RoundTensorResponse response;
   constexpr size_t kValuesPerChunk = static_cast<size_t>(kMaxChunkBytes) / sizeof(float);
   for (size_t begin = 0; begin < rounded.size(); begin += kValuesPerChunk) {

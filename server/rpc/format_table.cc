@@ -38,11 +38,17 @@ struct BitsDrawer {
     return DrawBits(code, {1, type.exponent_bits, type.mantissa_bits});
   }
   std::string operator()(const formats::Integer& type) const { return DrawBits(code, {type.bits}); }
+  std::string operator()(const formats::Log& type) const {
+    return type.is_signed ? DrawBits(code, {1, type.bits - 1}) : DrawBits(code, {type.bits});
+  }
+  std::string operator()(const formats::LevelSet& type) const {
+    return DrawBits(code, {formats::ElementBits(type)});
+  }
 };
 
 std::string ScaleText(const formats::NumberFormat& format) {
   std::string text;
-  for (const auto& level : format.scales) {
+  for (const auto& level : {format.scale, format.tensor_scale}) {
     if (!level) {
       continue;
     }
@@ -55,7 +61,10 @@ std::string ScaleText(const formats::NumberFormat& format) {
         text += "power of two";
         break;
       case formats::ScaleEncoding::kFixed:
-        text += fmt::format("2^{}", level->fixed_exponent);
+        text += fmt::format("2^{}", level->min_exponent);
+        break;
+      case formats::ScaleEncoding::kE4m3:
+        text += "fp8_e4m3";
         break;
     }
   }
@@ -64,13 +73,8 @@ std::string ScaleText(const formats::NumberFormat& format) {
 
 // The scale where it is a constant of the format; 1 where it comes from the data.
 double ConstantScale(const formats::NumberFormat& format) {
-  double scale = 1;
-  for (const auto& level : format.scales) {
-    if (level && level->encoding == formats::ScaleEncoding::kFixed) {
-      scale *= std::ldexp(1.0, level->fixed_exponent);
-    }
-  }
-  return scale;
+  const bool constant = format.scale && format.scale->encoding == formats::ScaleEncoding::kFixed;
+  return constant ? std::ldexp(1.0, format.scale->min_exponent) : 1;
 }
 
 // The summary of the catalogue's row; a plain description for formats that have none.
@@ -80,12 +84,23 @@ std::string Summary(const formats::Quantizer& quantizer) {
       return std::string(row.summary);
     }
   }
-  if (const auto* type = std::get_if<formats::Minifloat>(&quantizer.format.element)) {
-    return fmt::format("float with {} exponent and {} mantissa bits, bias {}", type->exponent_bits,
-                       type->mantissa_bits, type->bias);
-  }
-  const auto& type = std::get<formats::Integer>(quantizer.format.element);
-  return fmt::format("{}-bit {} integer", type.bits, type.is_signed ? "signed" : "unsigned");
+  struct Visitor {
+    std::string operator()(const formats::Minifloat& type) const {
+      return fmt::format("float with {} exponent and {} mantissa bits, bias {}", type.exponent_bits,
+                         type.mantissa_bits, type.bias);
+    }
+    std::string operator()(const formats::Integer& type) const {
+      return fmt::format("{}-bit {} integer", type.bits, type.is_signed ? "signed" : "unsigned");
+    }
+    std::string operator()(const formats::Log& type) const {
+      return fmt::format("{}-bit {} powers of a base", type.bits,
+                         type.is_signed ? "signed" : "unsigned");
+    }
+    std::string operator()(const formats::LevelSet& type) const {
+      return fmt::format("{} levels found from the data", type.levels);
+    }
+  };
+  return std::visit(Visitor{}, quantizer.format.element);
 }
 
 }  // namespace
@@ -98,7 +113,7 @@ v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
   proto.set_source(std::string(format.source));
   const int bits = formats::ElementBits(format);
   proto.set_bits(bits);
-  proto.set_bits_per_value(formats::BitsPerElement(quantizer, kGroupElements));
+  proto.set_bits_per_value(formats::StorageBits(quantizer, 1, kGroupElements) / kGroupElements);
   const double scale = ConstantScale(format);
   const double smallest = formats::SmallestFinite(format.element) * scale;
   proto.set_largest(formats::LargestFinite(format.element) * scale);

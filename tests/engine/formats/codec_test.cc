@@ -45,7 +45,7 @@ std::vector<Value> FiniteValues(const ElementType& element) {
 // The float type that rounds before subnormals are flushed.
 ElementType WithSubnormals(const ElementType& element) {
   ElementType result = element;
-  if (Minifloat* type = std::get_if<Minifloat>(&result)) type->subnormals = true;
+  if (Minifloat* type = std::get_if<Minifloat>(&result)) type->underflow = Underflow::kGradual;
   return result;
 }
 
@@ -64,7 +64,7 @@ bool PrefersUpper(const ElementType& element, const Value& lower, const Value& u
 // What `ftz` makes of a result.
 double Flushed(const ElementType& element, double value) {
   const Minifloat* type = AsFloat(element);
-  const bool flushes = type != nullptr && !type->subnormals;
+  const bool flushes = type != nullptr && type->underflow == Underflow::kFlush;
   return flushes && std::fabs(value) < std::ldexp(1.0, 1 - type->bias) ? 0 : value;
 }
 

@@ -184,6 +184,18 @@ RC_GTEST_PROP(NotationProperty, AnswersAnyText, (const std::string& text)) {
   if (parsed.ok()) RC_ASSERT(MustParse(parsed->ToString()) == *parsed);
 }
 
+TEST(StorageBits, CountsCodesScalesAndZeroPoints) {
+  const auto bits = [](const char* name) { return StorageBits(MustParse(name), 4, 10); };
+  EXPECT_EQ(bits("int8"), 4 * 10 * 8 + 32);
+  EXPECT_EQ(bits("int8:channel"), 4 * 10 * 8 + 4 * 32);
+  EXPECT_EQ(bits("uint4:asym:channel"), 4 * 10 * 4 + 4 * (32 + 4));
+  EXPECT_EQ(bits("dfx8:channel"), 4 * 10 * 8 + 4 * 8);
+  EXPECT_EQ(bits("int4:block4"), 4 * 10 * 4 + 4 * 3 * 32);
+  EXPECT_EQ(bits("fixed8.4"), 320);
+  EXPECT_EQ(bits("fp16"), 640);
+  EXPECT_EQ(bits("tf32"), 760);
+}
+
 TEST(FormatProperties, BitsAndScales) {
   EXPECT_EQ(ElementBits(MustParse("tf32").format), 19);
   EXPECT_EQ(ElementBits(MustParse("fp4_e2m1").format), 4);
@@ -192,16 +204,17 @@ TEST(FormatProperties, BitsAndScales) {
   EXPECT_EQ(ScaleBits(MustParse("fixed8.4").format), 0);
   EXPECT_EQ(ScaleBits(MustParse("uint4:asym").format), 36);
   EXPECT_EQ(ScaleBits(MustParse("fp16").format), 0);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int8:channel"), 64), 8.5);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("fp8_e4m3"), 64), 8);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int8:channel"), 1, 64) / 64, 8.5);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("fp8_e4m3"), 1, 64) / 64, 8);
   // One scale for each block, whatever the group.
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int4:block32"), 1024), 5);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("fp8_e4m3:scaled:block16"), 1024), 10);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("dfx8:block32"), 64), 8.25);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("uint4:asym:block64"), 128), 4 + 36.0 / 64);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int4:block32"), 40), 4 + 2 * 32.0 / 40);  // 32 and 8
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int4:block32"), 16), 6);
-  EXPECT_DOUBLE_EQ(BitsPerElement(MustParse("int8:token"), 64), 8.5);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int4:block32"), 1, 1024) / 1024, 5);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("fp8_e4m3:scaled:block16"), 1, 1024) / 1024, 10);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("dfx8:block32"), 1, 64) / 64, 8.25);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("uint4:asym:block64"), 1, 128) / 128, 4 + 36.0 / 64);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int4:block32"), 1, 40) / 40,
+                   4 + 2 * 32.0 / 40);  // 32 and 8
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int4:block32"), 1, 16) / 16, 6);
+  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int8:token"), 1, 64) / 64, 8.5);
 }
 
 TEST(FormatProperties, Kinds) {

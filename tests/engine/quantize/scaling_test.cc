@@ -12,14 +12,14 @@ namespace {
 
 using formats::Scaling;
 
-formats::NumberFormat Format(std::string_view notation) {
-  return formats::ParseQuantizer(notation).value().format;
+formats::Quantizer Format(std::string_view notation) {
+  return formats::ParseQuantizer(notation).value();
 }
 
-float RoundOne(const formats::NumberFormat& format, Scaling scaling, float value) {
+float RoundOne(const formats::Quantizer& quantizer, const Scaling& scaling, float value) {
   float rounded = 0;
-  formats::Round(format.element, formats::Rounding::kNearestEven, formats::Overflow::kSaturate,
-                 scaling, {&value, 1}, {&rounded, 1});
+  formats::Round(quantizer.format.element, formats::Rounding::kNearestEven,
+                 formats::Overflow::kSaturate, scaling, {&value, 1}, {&rounded, 1});
   return rounded;
 }
 
@@ -81,9 +81,9 @@ TEST(Scaling, PowersOfTwoAreTheSmallestThatDoNotSaturate) {
   for (int step = 1; step < 3000; ++step) {
     const float amax = 0.01F * static_cast<float>(step);
     for (const char* name : {"dfx2", "dfx8", "int4:pow2", "uint3:pow2", "dfx16"}) {
-      const formats::NumberFormat format = Format(name);
+      const formats::Quantizer format = Format(name);
       const Scaling scaling = ScalingForRange(format, -amax, amax);
-      const double largest = formats::LargestFinite(format.element);
+      const double largest = formats::LargestFinite(format.format.element);
       EXPECT_LE(std::nearbyint(amax / scaling.scale), largest) << name << " " << amax;
       EXPECT_GT(std::nearbyint(amax / (scaling.scale / 2)), largest) << name << " " << amax;
     }
@@ -93,7 +93,7 @@ TEST(Scaling, PowersOfTwoAreTheSmallestThatDoNotSaturate) {
 class ScalingEdges : public testing::TestWithParam<const char*> {};
 
 TEST_P(ScalingEdges, StayFiniteAndNormal) {
-  const formats::NumberFormat format = Format(GetParam());
+  const formats::Quantizer format = Format(GetParam());
   EXPECT_EQ(ScalingForRange(format, 0, 0).scale, 1.0F);
   EXPECT_EQ(ScalingForRange(format, -0.0F, -0.0F).scale, 1.0F);
   for (const float amax : {0x1p-149F, 1e-40F, FLT_MIN, 1e-30F, 1e30F, 0x1p127F, FLT_MAX}) {
@@ -109,7 +109,7 @@ TEST_P(ScalingEdges, StayFiniteAndNormal) {
       EXPECT_EQ(RoundOne(format, scaling, 0), 0);
       // Between the guards, the largest value keeps its size; one bit can't hold both ends.
       if (amax >= 1e-30F && amax <= 1e30F) {
-        const bool holds_both = low == 0 || formats::ElementBits(format) > 1;
+        const bool holds_both = low == 0 || formats::ElementBits(format.format) > 1;
         EXPECT_NEAR(RoundOne(format, scaling, amax) / amax, 1, holds_both ? 0.51 : 1);
       }
     }

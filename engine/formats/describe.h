@@ -1,0 +1,43 @@
+// What a person wants to know of a format: its levels, its decision boundaries, its error on data.
+#pragma once
+
+#include <absl/status/statusor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/formats/codec.h"
+#include "engine/formats/quantizer.h"
+
+namespace bitscape::formats {
+
+// The distinct finite values of a format at scale 1, ascending, -0 left out. Errors:
+// kInvalidArgument for more than 2^16 codes, and for level sets that nothing was fitted to.
+absl::StatusOr<std::vector<float>> LevelsOf(const ElementType& element);
+
+// Between levels[i] and levels[i + 1] lies boundary i: the smallest float32 that rounds to levels[i
+// + 1] under `rounding` (found by bisection over float32, so it is what the codec does). Stochastic
+// has none: empty.
+std::vector<float> DecisionBoundaries(const ElementType& element, Rounding rounding,
+                                      std::span<const float> levels);
+
+// A code's bits, most significant first, cut into fields.
+struct Field {
+  std::string name;  // "sign", "exponent", "mantissa", "integer", "fraction", "index"
+  int bits = 0;
+};
+std::vector<Field> FieldsOf(const NumberFormat& format);
+
+// How `rounded` differs from `values`, finite values only. Shape: equal sizes.
+struct RoundingError {
+  int64_t count = 0, not_finite = 0;
+  double signal_power = 0, noise_power = 0;  // mean squares
+  double max_error = 0;                      // largest |rounded - value|
+  double saturated = 0;    // share of values beyond the largest level that their group has
+  double underflowed = 0;  // share of nonzero values that became 0
+  double SqnrDb() const;   // 10 log10(signal / noise); infinity without noise
+};
+
+}  // namespace bitscape::formats
