@@ -13,4 +13,7 @@ namespace bitscape::quantize {
 // Reads the accumulator in text[begin, end). Errors: kInvalidArgument with the column in `text`.
 absl::StatusOr<Accumulator> ParseAccumulatorWithin(std::string_view text, size_t begin, size_t end);
 
+// Reads the '+'-joined repairs in text[begin, end). Errors as above.
+absl::StatusOr<Repairs> ParseRepairsWithin(std::string_view text, size_t begin, size_t end);
+
 }  // namespace bitscape::quantize

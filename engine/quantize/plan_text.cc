@@ -19,8 +19,8 @@ const std::vector<std::string>& RuleKeys() {
   return *keys;
 }
 const std::vector<std::string>& PlanKeys() {
-  static const auto* const keys =
-      new std::vector<std::string>{"weights", "activations", "accumulator", "vector", "fold"};
+  static const auto* const keys = new std::vector<std::string>{
+      "weights", "activations", "accumulator", "vector", "fold", "repair"};
   return *keys;
 }
 
@@ -121,13 +121,25 @@ class PlanParser {
                                  "such as fp32 or bf16, not '{}'",
                                  plan_.vector_format.ToString()));
       }
+    } else if (key == "repair") {
+      BITSCAPE_ASSIGN_OR_RETURN(plan_.repairs, ParseRepairsWithin(text_, begin, end));
     } else {
-      const std::string_view fold = text_.substr(begin, end - begin);
-      if (fold != "always" && fold != "never") {
-        return Error(begin,
-                     fmt::format("fold is 'always' or 'never', not {}", formats::Quoted(fold)));
-      }
-      plan_.fold = fold == "always" ? BatchNormFold::kAlways : BatchNormFold::kNever;
+      return ParseFold(begin, end);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status ParseFold(size_t begin, size_t end) {
+    const std::string_view fold = text_.substr(begin, end - begin);
+    if (fold == "always") {
+      plan_.fold = BatchNormFold::kAlways;
+    } else if (fold == "never") {
+      plan_.fold = BatchNormFold::kNever;
+    } else if (fold != "auto") {
+      const std::string token(fold);
+      return Error(
+          begin, fmt::format("fold is 'auto', 'always' or 'never', not {}{}", formats::Quoted(fold),
+                             formats::Suggestion(token, {"auto", "always", "never"})));
     }
     return absl::OkStatus();
   }
@@ -144,7 +156,10 @@ std::string PrecisionPlan::ToString() const {
   std::vector<std::string> parts;
   if (std::string text = ToText(defaults); !text.empty()) parts.push_back(std::move(text));
   if (vector_format != formats::Float32()) parts.push_back("vector=" + vector_format.ToString());
-  if (fold == BatchNormFold::kNever) parts.emplace_back("fold=never");
+  if (fold.has_value()) {
+    parts.emplace_back(*fold == BatchNormFold::kAlways ? "fold=always" : "fold=never");
+  }
+  if (repairs.Any()) parts.push_back("repair=" + repairs.ToString());
   std::vector<std::string> sections;
   if (!parts.empty()) sections.push_back(fmt::format("{}", fmt::join(parts, ",")));
   for (const PlanRule& rule : rules) {

@@ -62,10 +62,30 @@ struct PlanRule {
 
 enum class BatchNormFold { kAlways, kNever };
 
+// Post-training repairs of the whole network, in the order in which they are made: the first two
+// give another network of the same function, the others look at what quantization did to it, layer
+// by layer (engine/emulate/README.md).
+struct Repairs {
+  bool equalize = false;         // cross-layer equalization (Nagel et al., ICCV 2019)
+  std::optional<double> smooth;  // SmoothQuant (Xiao et al., ICML 2023) with this alpha
+  bool adaround = false;         // learned rounding of weights (Nagel et al., ICML 2020)
+  bool bias = false;             // bias correction (Nagel et al., ICCV 2019), from data
+  bool batchnorm = false;        // batch norm re-estimated: needs it unfolded
+  bool operator==(const Repairs&) const = default;
+  bool Any() const { return *this != Repairs{}; }
+  // "equalize+smooth0.8+adaround+bias+batchnorm"; alpha 0.5 is not printed; "none".
+  std::string ToString() const;
+};
+// Any order. Errors: kInvalidArgument with the column and the nearest name.
+absl::StatusOr<Repairs> ParseRepairs(std::string_view text);
+
 struct PrecisionPlan {
   LayerOverride defaults;       // unset: fp32
   std::vector<PlanRule> rules;  // later rules win
-  BatchNormFold fold = BatchNormFold::kAlways;
+  // Unset: kept where a layer has binary or ternary weights, whose methods need it, or where batch
+  // norm is repaired; folded elsewhere.
+  std::optional<BatchNormFold> fold;
+  Repairs repairs;
   formats::Quantizer vector_format = formats::Float32();  // operations between MAC layers
   bool operator==(const PrecisionPlan&) const = default;
 
@@ -74,16 +94,16 @@ struct PrecisionPlan {
   std::string ToString() const;
 };
 
-// Reads the text form: comma-separated key=value (weights, activations, accumulator, vector, fold),
-// then
-// ';' and '[match]' with key=value for each rule. Errors: kInvalidArgument with column and nearest
-// name.
+// Reads the text form: comma-separated key=value (weights, activations, accumulator, vector, fold,
+// repair), then ';' and '[match]' with key=value for each rule. Errors: kInvalidArgument with
+// column and nearest name.
 absl::StatusOr<PrecisionPlan> ParsePlan(std::string_view text);
 
 // One assignment for each MAC layer: what is stored, hashed, evaluated and priced.
 struct ResolvedPlan {
   std::vector<LayerPrecision> layers;
   BatchNormFold fold = BatchNormFold::kAlways;
+  Repairs repairs;
   formats::Quantizer vector_format = formats::Float32();
   bool operator==(const ResolvedPlan&) const = default;
 
@@ -94,7 +114,7 @@ struct ResolvedPlan {
 
 // Errors: kInvalidArgument for a rule that matches no layer, naming it and the nearest layer; for
 // an int32 accumulator under operands that are not integers; and for other combinations without a
-// meaning.
+// meaning, repairs included.
 absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan,
                                          const std::vector<LayerIdentity>& layers);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "engine/core/digest.h"
 #include "engine/core/status.h"
@@ -87,6 +88,47 @@ absl::Status CheckLayer(const LayerPrecision& layer, std::string_view name) {
   return absl::OkStatus();
 }
 
+// Methods that train or fit two or three levels count on a batch norm after the layer.
+bool IsBinaryOrTernary(const formats::NumberFormat& format) {
+  const auto* levels = std::get_if<formats::LevelSet>(&format.element);
+  return levels != nullptr && levels->levels <= 3 && levels->fit != formats::LevelFit::kKmeans &&
+         levels->fit != formats::LevelFit::kLloydMax && levels->fit != formats::LevelFit::kDorefa;
+}
+
+BatchNormFold ResolveFold(const PrecisionPlan& plan, const std::vector<LayerPrecision>& layers) {
+  if (plan.fold.has_value()) return *plan.fold;
+  const bool kept = plan.repairs.batchnorm ||
+                    std::any_of(layers.begin(), layers.end(), [](const LayerPrecision& layer) {
+                      return IsBinaryOrTernary(layer.weights.format);
+                    });
+  return kept ? BatchNormFold::kNever : BatchNormFold::kAlways;
+}
+
+absl::Status CheckRepairs(const ResolvedPlan& plan, const std::vector<LayerIdentity>& layers) {
+  if (plan.repairs.batchnorm && plan.fold == BatchNormFold::kAlways) {
+    return absl::InvalidArgumentError(
+        "repair=batchnorm: batch norm is re-estimated where it is kept; fold=always folds it into "
+        "the layers (allowed: fold=never or fold=auto)");
+  }
+  if (plan.repairs.equalize && plan.fold == BatchNormFold::kNever) {
+    return absl::InvalidArgumentError(
+        "repair=equalize: scales move between layers whose batch norm is folded, and here it is "
+        "kept (by fold=never, repair=batchnorm, or binary or ternary weights)");
+  }
+  if (!plan.repairs.adaround) return absl::OkStatus();
+  for (size_t i = 0; i < plan.layers.size(); ++i) {
+    const formats::Quantizer& weights = plan.layers[i].weights;
+    if (weights.rounding == formats::Rounding::kNearestEven ||
+        weights.rounding == formats::Rounding::kNearestAway) {
+      continue;
+    }
+    return absl::InvalidArgumentError(fmt::format(
+        "layer {}: repair=adaround chooses the rounding of weights itself, but they are {}",
+        layers[i].name, weights.ToString()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string LayerPrecision::ToString() const {
@@ -97,7 +139,7 @@ std::string LayerPrecision::ToString() const {
 absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan,
                                          const std::vector<LayerIdentity>& layers) {
   ResolvedPlan resolved;
-  resolved.fold = plan.fold;
+  resolved.repairs = plan.repairs;
   resolved.vector_format = plan.vector_format;
   if (formats::HasScale(plan.vector_format.format)) {
     return absl::InvalidArgumentError(
@@ -119,12 +161,15 @@ absl::StatusOr<ResolvedPlan> ResolvePlan(const PrecisionPlan& plan,
   for (size_t i = 0; i < layers.size(); ++i) {
     BITSCAPE_RETURN_IF_ERROR(CheckLayer(resolved.layers[i], layers[i].name));
   }
+  resolved.fold = ResolveFold(plan, resolved.layers);
+  BITSCAPE_RETURN_IF_ERROR(CheckRepairs(resolved, layers));
   return resolved;
 }
 
 std::string ResolvedPlan::ToString() const {
-  std::string text = fmt::format("vector={},fold={}\n", vector_format.ToString(),
-                                 fold == BatchNormFold::kAlways ? "always" : "never");
+  std::string text = fmt::format("vector={},fold={}{}\n", vector_format.ToString(),
+                                 fold == BatchNormFold::kAlways ? "always" : "never",
+                                 repairs.Any() ? ",repair=" + repairs.ToString() : "");
   for (const LayerPrecision& layer : layers) {
     text += layer.ToString();
     text += '\n';

@@ -33,6 +33,7 @@ std::string Assignments() {
 RC_GTEST_PROP(PlanProperty, TextRoundTrips, ()) {
   std::string text = Join(Assignments(), Pick({"", "vector=bf16"}));
   text = Join(text, Pick({"", "fold=never", "fold=always"}));
+  text = Join(text, Pick({"", "repair=none", "repair=bias+smooth0.25", "repair=adaround"}));
   for (int rules = *rc::gen::inRange(0, 4); rules > 0; --rules) {
     const std::string values = Assignments();
     if (!values.empty())
@@ -52,7 +53,7 @@ RC_GTEST_PROP(PlanProperty, TextRoundTrips, ()) {
 
 RC_GTEST_PROP(PlanProperty, AnswersAnyText, (const std::string& text)) {
   for (const std::string& whole :
-       {text, "weights=" + text, "accumulator=int16:" + text, "[" + text}) {
+       {text, "weights=" + text, "accumulator=int16:" + text, "repair=smooth" + text, "[" + text}) {
     const absl::StatusOr<PrecisionPlan> plan = ParsePlan(whole);
     if (plan.ok()) RC_ASSERT(*ParsePlan(plan->ToString()) == *plan);
   }

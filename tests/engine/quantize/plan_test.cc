@@ -46,7 +46,15 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(TextCase{"", ""}, TextCase{"weights=int8:channel", "weights=int8:channel"},
                     TextCase{"accumulator=int32,activations=int8,weights=int8:channel",
                              "weights=int8:channel,activations=int8,accumulator=int32"},
-                    TextCase{"weights=e5m10:ieee,vector=fp32,fold=always", "weights=fp16"},
+                    TextCase{"weights=e5m10:ieee,vector=fp32,fold=auto", "weights=fp16"},
+                    TextCase{"fold=always", "fold=always"}, TextCase{"repair=none", ""},
+                    TextCase{"repair=bias", "repair=bias"},
+                    TextCase{"repair=batchnorm+bias+adaround+smooth0.5+equalize,weights=int4",
+                             "weights=int4,repair=equalize+smooth+adaround+bias+batchnorm"},
+                    TextCase{"repair=smooth,fold=never", "fold=never,repair=smooth"},
+                    TextCase{"repair=smooth0.75", "repair=smooth0.75"},
+                    TextCase{"repair=smooth1;[last]weights=int8",
+                             "repair=smooth1;[last]weights=int8"},
                     TextCase{"fold=never,vector=bf16,weights=e4m3:bias=9",
                              "weights=e4m3:bias=9,vector=bf16,fold=never"},
                     TextCase{"weights=int8,activations=int8:clip=6,accumulator=int32;[last]weights="
@@ -90,7 +98,17 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"weights=int8,activations=int8:chanel", 31, {"did you mean 'channel'?"}},
         BadCase{"accumulator=int64", 13, {"2 to 32 bits"}},
         BadCase{"vector=int8", 8, {"without a scale"}},
-        BadCase{"fold=maybe", 6, {"'always' or 'never'", "'maybe'"}},
+        BadCase{"fold=maybe", 6, {"'auto', 'always' or 'never'", "'maybe'"}},
+        BadCase{"fold=alwys", 6, {"did you mean 'always'?"}},
+        BadCase{"weights=int4,repair=bais", 21, {"unknown repair 'bais'", "'bias'", "adaround"}},
+        BadCase{"repair=bias+adaroud", 13, {"did you mean 'adaround'?"}},
+        BadCase{"repair=bias+bias", 13, {"'bias' is given twice"}},
+        BadCase{"repair=smooth+smooth0.7", 15, {"'smooth' is given twice"}},
+        BadCase{"repair=smooth1.5", 14, {"alpha of 0 to 1", "'1.5'"}},
+        BadCase{"repair=smooth0.125", 14, {"two decimals", "'0.125'"}},
+        BadCase{"repair=none+bias", 8, {"'none' stands alone"}},
+        BadCase{"repair=", 8, {"unknown repair"}}, BadCase{"repair=bias+", 13, {"unknown repair"}},
+        BadCase{"[last]repair=bias", 7, {"unknown key 'repair'"}},
         BadCase{"weights=int8;", 14, {"a rule '[match]key=value' is expected"}},
         BadCase{"weights=int8;activations=int8", 14, {"a rule"}},
         BadCase{"weights=int8;[last", 14, {"no ']'"}},
@@ -130,6 +148,37 @@ TEST(ResolvedPlan, SameWorkHasOneDigest) {
   EXPECT_NE(Resolve("").Digest(), Resolve("vector=bf16").Digest());
 }
 
+TEST(ResolvedPlan, RepairsChangeTheDigestAndTheirAbsenceDoesNot) {
+  EXPECT_THAT(Resolve("weights=int4").ToString(),
+              testing::StartsWith("vector=fp32,fold=always\nweights=int4,"));
+  EXPECT_EQ(Resolve("weights=int4,repair=none,fold=always").Digest(),
+            Resolve("weights=int4").Digest());
+  EXPECT_NE(Resolve("weights=int4,repair=bias").Digest(), Resolve("weights=int4").Digest());
+  EXPECT_EQ(Resolve("repair=bias+smooth").Digest(), Resolve("repair=smooth0.5+bias").Digest());
+  EXPECT_THAT(Resolve("repair=bias").ToString(),
+              testing::StartsWith("vector=fp32,fold=always,repair=bias\n"));
+}
+
+TEST(ResolvedPlan, FoldsUnlessAMethodNeedsBatchNorm) {
+  EXPECT_EQ(Resolve("weights=int4").fold, BatchNormFold::kAlways);
+  EXPECT_EQ(Resolve("weights=int4,fold=never").fold, BatchNormFold::kNever);
+  EXPECT_EQ(Resolve("weights=int4,repair=batchnorm").fold, BatchNormFold::kNever);
+  const formats::LevelSet ternary{.levels = 3, .fit = formats::LevelFit::kTwn, .entries = {}};
+  formats::LevelSet codebook = ternary;
+  codebook.fit = formats::LevelFit::kKmeans;
+  PrecisionPlan plan;
+  plan.rules.push_back({.match = "fc", .values = {}});
+  plan.rules[0].values.weights = formats::Float32();
+  formats::NumberFormat& format = plan.rules[0].values.weights->format;
+  format.element = ternary;
+  EXPECT_EQ(ResolvePlan(plan, Layers())->fold, BatchNormFold::kNever);
+  plan.fold = BatchNormFold::kAlways;
+  EXPECT_EQ(ResolvePlan(plan, Layers())->fold, BatchNormFold::kAlways);
+  plan.fold.reset();
+  format.element = codebook;
+  EXPECT_EQ(ResolvePlan(plan, Layers())->fold, BatchNormFold::kAlways);
+}
+
 struct RefusedCase {
   const char* text;
   std::vector<const char*> pieces;
@@ -158,6 +207,10 @@ INSTANTIATE_TEST_SUITE_P(
                     {"layer fc", "fp16"}},
         RefusedCase{"weights=bf16,activations=int8,accumulator=int16",
                     {"layer conv1", "int16", "bf16"}},
+        RefusedCase{"fold=always,repair=batchnorm", {"repair=batchnorm", "fold=never"}},
+        RefusedCase{"fold=never,repair=equalize", {"repair=equalize", "folded"}},
+        RefusedCase{"repair=equalize+batchnorm", {"repair=equalize", "repair=batchnorm"}},
+        RefusedCase{"weights=int4:floor,repair=adaround", {"layer conv1", "int4:floor"}},
         RefusedCase{"weights=int8:token", {"layer conv1", "tensor, channel or block"}},
         RefusedCase{"weights=int8:dynamic", {"'dynamic' is for activations"}},
         RefusedCase{"weights=int8:pact", {"'pact' is for activations"}},
