@@ -70,7 +70,7 @@ absl::Status BatchRunner::Run(const Program& program, const data::ImageSet& imag
     for (int64_t i = 0; i < kBatchSize; ++i) {
       pixels_.Load(images, first + std::min(i, count - 1), input + i * images.image_elements());
     }
-    const absl::Status status = workspace.Run(program);
+    const absl::Status status = workspace.Run(program, first);
     if (!status.ok()) {
       failures[static_cast<size_t>(worker)] = status;
       failed = true;

@@ -59,7 +59,7 @@ class OneDnnEvaluator : public Evaluator {
  private:
   class Run;
   absl::StatusOr<const NamedGraph*> GraphFor(BatchNormFold fold, bool fuse);
-  absl::Status CalibrateOnce();
+  absl::Status CalibrateFor(std::span<const ResolvedPlan> plans);
   absl::StatusOr<std::shared_ptr<const Compiled>> Compile(std::span<const ResolvedPlan> plans);
   absl::StatusOr<Compiled> CompileAnew(std::span<const ResolvedPlan> plans);
   Shape BatchShape() const {
@@ -74,7 +74,6 @@ class OneDnnEvaluator : public Evaluator {
   std::mutex mutex_;  // guards all below
   SharedState shared_;
   std::map<std::pair<BatchNormFold, bool>, NamedGraph> graphs_;
-  bool calibrated_ = false;
   std::shared_ptr<const Compiled>
       last_compiled_;  // slices of one sweep ask for the same plans again and again
   BatchRunner runner_;
@@ -93,15 +92,23 @@ absl::StatusOr<const NamedGraph*> OneDnnEvaluator::GraphFor(BatchNormFold fold, 
   return &found->second;
 }
 
-absl::Status OneDnnEvaluator::CalibrateOnce() {
-  if (!calibrated_) {
-    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(BatchNormFold::kAlways, true));
+// Ranges once, histograms when the first plan needs one.
+absl::Status OneDnnEvaluator::CalibrateFor(std::span<const ResolvedPlan> plans) {
+  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(BatchNormFold::kAlways, true));
+  auto known = shared_.calibrations.find(graph->variant);
+  if (known == shared_.calibrations.end()) {
     BITSCAPE_ASSIGN_OR_RETURN(
-        shared_.ranges,
+        CalibrationStatistics statistics,
         Calibrate(shared_, *graph, runner_, dataset_.calibration, options_.calibration_images));
-    calibrated_ = true;
+    known = shared_.calibrations.emplace(graph->variant, std::move(statistics)).first;
   }
-  return absl::OkStatus();
+  OperandSet missing;
+  for (const ResolvedPlan& plan : plans) {
+    missing.merge(MissingHistograms(plan, known->second));
+  }
+  return missing.empty() ? absl::OkStatus()
+                         : FillHistograms(shared_, *graph, runner_, dataset_.calibration,
+                                          options_.calibration_images, missing, known->second);
 }
 
 absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
@@ -112,7 +119,7 @@ absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
     key += plan.ToString() + '\n';
   }
   if (last_compiled_ == nullptr || last_compiled_->key != key) {
-    BITSCAPE_RETURN_IF_ERROR(CalibrateOnce());
+    BITSCAPE_RETURN_IF_ERROR(CalibrateFor(plans));
     BITSCAPE_ASSIGN_OR_RETURN(Compiled compiled, CompileAnew(plans));
     compiled.key = std::move(key);
     last_compiled_ = std::make_shared<const Compiled>(std::move(compiled));

@@ -28,6 +28,13 @@ struct Layout;  // a oneDNN memory descriptor: dimensions, element type, order i
 struct Packed;  // weights in the layout that a primitive asked for
 using LayoutPtr = std::shared_ptr<const Layout>;  // shared by the values and kernels of a program
 
+// What steps use besides their operands: one for each worker.
+struct RunContext {
+  int64_t first_image = 0;     // of the batch: its index in the split
+  std::vector<float> scratch;  // of RoundActivations
+};
+RunContext& ContextOf(Stream& stream);
+
 // One step's code. Immutable, so that all workers share it.
 class Kernel {
  public:

@@ -32,25 +32,24 @@ class Planner {
     layer_.operation = &operation_;
     layer_.node = &node_;
     layer_.activations_quantizer = precision.activations;
+    layer_.accumulator = precision.accumulator;
     layer_.weights_quantizer = weights == nullptr ? precision.activations : precision.weights;
     const size_t mac = static_cast<size_t>(operation_.mac);
     for (size_t operand = 0; operand < operation_.inputs.size(); ++operand) {
-      formats::Scaling scaling;
+      quantize::ActivationScaling scaling;
       if (!formats::IsFloat32(precision.activations.format)) {
-        BITSCAPE_ASSIGN_OR_RETURN(
-            const quantize::ActivationScaling calibrated,
-            quantize::CalibrateActivations(precision.activations,
-                                           quantize::Distribution(shared_.ranges[mac][operand])));
-        scaling = calibrated.scaling;
+        const CalibrationStatistics& statistics = shared_.calibrations.at(graph_.variant);
+        BITSCAPE_ASSIGN_OR_RETURN(scaling,
+                                  ScalingOf(precision.activations, statistics[mac][operand]));
       }
-      layer_.scalings.push_back(scaling);
+      layer_.scalings.push_back(std::move(scaling));
     }
     if (weights != nullptr) {
-      BITSCAPE_ASSIGN_OR_RETURN(
-          layer_.weights, shared_.weights.Get(LayerName(), *weights, layer_.weights_quantizer));
+      BITSCAPE_ASSIGN_OR_RETURN(layer_.weights,
+                                shared_.weights.Get(Name(), *weights, layer_.weights_quantizer));
     }
     FindScales();
-    layer_.decision = ChoosePath(Facts(precision.accumulator.kind));
+    layer_.decision = ChoosePath(Facts());
     layer_.operands = Operands();
     const bool all_one = std::all_of(layer_.scales.begin(), layer_.scales.end(),
                                      [](float scale) { return scale == 1; });
@@ -62,16 +61,16 @@ class Planner {
 
  private:
   const Node& At(int node) const { return graph_.graph.network.nodes[static_cast<size_t>(node)]; }
-  std::string LayerName() const { return graph_.name + '|' + node_.name; }
+  std::string Name() const { return LayerName(graph_, node_); }
   const Shape& SrcShape() const { return At(node_.inputs[0]).shape; }
 
   void FindScales() {
     if (layer_.weights == nullptr) {
-      layer_.scales = {layer_.scalings[0].scale * layer_.scalings[1].scale};
+      layer_.scales = {layer_.scalings[0].scaling.scale * layer_.scalings[1].scaling.scale};
       return;
     }
     for (const float scale : layer_.weights->scales) {
-      layer_.scales.push_back(scale * layer_.scalings[0].scale);
+      layer_.scales.push_back(scale * layer_.scalings[0].scaling.scale);
     }
   }
 
@@ -87,7 +86,7 @@ class Planner {
   }
 
   bool IsFast(ElementKind kind) {
-    const auto key = std::make_pair(LayerName(), kind);
+    const auto key = std::make_pair(Name(), kind);
     const auto known = shared_.fast_macs.find(key);
     if (known != shared_.fast_macs.end()) {
       return known->second;
@@ -123,11 +122,11 @@ class Planner {
     return ElementKind::kFloat32;
   }
 
-  LayerFacts Facts(quantize::Accumulator::Kind accumulator) {
+  LayerFacts Facts() {
     LayerFacts facts;
     facts.weights = layer_.weights_quantizer;
     facts.activations = layer_.activations_quantizer;
-    facts.accumulator = accumulator;
+    facts.accumulator = layer_.accumulator;
     facts.reduction_length = ReductionLength(node_, SrcShape());
     facts.integer_scales_fit = ScalesFit();
     const formats::NumberFormat& format = facts.weights.format;
@@ -159,12 +158,32 @@ class Planner {
 
 }  // namespace
 
-std::string MacLayer::Key() const {
+std::string LayerName(const NamedGraph& graph, const Node& node) {
+  return graph.name + '|' + node.name;
+}
+
+std::string ScalingKey(const quantize::ActivationScaling& calibrated) {
+  const formats::Scaling& scaling = calibrated.scaling;
   std::string key =
-      fmt::format("{}|{}|{}|", weights_quantizer.ToString(), activations_quantizer.ToString(),
-                  static_cast<int>(decision.arithmetic));
-  for (const formats::Scaling& scaling : scalings) {
-    key += fmt::format("{:a}/{},", scaling.scale, scaling.zero_point);
+      fmt::format("{:a}/{}/{:a}", scaling.scale, scaling.zero_point, calibrated.tensor_scale);
+  if (scaling.levels != nullptr) {
+    for (const std::vector<float>* values :
+         {&scaling.levels->levels, &scaling.levels->boundaries}) {
+      for (const float value : *values) {
+        key += fmt::format("/{:a}", value);
+      }
+    }
+  }
+  return key;
+}
+
+std::string MacLayer::Key() const {
+  const bool rounds_sums = accumulator.kind == quantize::Accumulator::Kind::kNarrow;
+  std::string key =
+      fmt::format("{}|{}|{}|{}|", weights_quantizer.ToString(), activations_quantizer.ToString(),
+                  rounds_sums ? accumulator.ToString() : "", static_cast<int>(decision.arithmetic));
+  for (const quantize::ActivationScaling& scaling : scalings) {
+    key += ScalingKey(scaling) + ',';
   }
   return key;
 }

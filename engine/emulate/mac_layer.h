@@ -22,7 +22,7 @@ struct SharedState {
   std::shared_ptr<Engine> engine = MakeEngine();  // oneDNN counts its owners
   PackCache packs;
   RoundedWeightsCache weights;
-  CalibrationRanges ranges;
+  std::map<std::string, CalibrationStatistics> calibrations;      // by NamedGraph::variant
   std::map<std::pair<std::string, ElementKind>, bool> fast_macs;  // by graph and layer: HasFastMac
 };
 
@@ -30,15 +30,25 @@ struct SharedState {
 struct NamedGraph {
   std::string name;
   Graph graph;
+  // The network whose calibration it takes: empty for the given one, folded, fused or not. Variants
+  // whose activations differ have names of their own.
+  std::string variant = {};
 };
+
+// A MAC layer's tensors under the name that RoundedWeightsCache takes.
+std::string LayerName(const NamedGraph& graph, const network::Node& node);
+
+// Equal scalings have equal keys.
+std::string ScalingKey(const quantize::ActivationScaling& calibrated);
 
 struct MacLayer {
   const Operation* operation = nullptr;
   const network::Node* node = nullptr;
   formats::Quantizer weights_quantizer;  // of MatMul: the activations'
   formats::Quantizer activations_quantizer;
-  std::vector<formats::Scaling> scalings;         // of each activation operand
-  std::shared_ptr<const RoundedWeights> weights;  // null for MatMul; shared with the cache
+  quantize::Accumulator accumulator;
+  std::vector<quantize::ActivationScaling> scalings;  // of each activation operand
+  std::shared_ptr<const RoundedWeights> weights;      // null for MatMul; shared with the cache
   Decision decision;
   ElementKind operands = ElementKind::kFloat32;  // of the activations
   // To apply to sums: weight scale * activation scale, one or one a channel; none where operands

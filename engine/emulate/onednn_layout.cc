@@ -35,6 +35,8 @@ std::shared_ptr<Stream> MakeStream(Engine& engine) {
   return std::make_shared<Stream>(Stream{dnnl::stream(engine.engine)});
 }
 
+RunContext& ContextOf(Stream& stream) { return stream.context; }
+
 SingleThreaded::SingleThreaded() : threads_before_(omp_get_max_threads()) {
   omp_set_num_threads(1);
 }

@@ -17,6 +17,7 @@ struct Engine {
 };
 struct Stream {
   dnnl::stream stream;
+  RunContext context = {};
 };
 struct Layout {
   dnnl::memory::desc desc;

@@ -15,7 +15,7 @@ namespace {
 using formats::ElementType;
 using formats::NumberFormat;
 using formats::Quantizer;
-using Accumulator = quantize::Accumulator::Kind;
+using AccumulatorKind = quantize::Accumulator::Kind;
 
 constexpr double kFloat32Integers = 1 << 24;              // fp32 adds integers below this exactly
 constexpr double kInt32Integers = 2147483648.0;           // 2^31
@@ -79,8 +79,9 @@ std::optional<Decision> Bfloat16(const LayerFacts& facts) {
   const NumberFormat& weights = facts.weights.format;
   const NumberFormat& activations = facts.activations.format;
   if (!facts.has_bfloat16_kernel || !facts.integer_scales_fit ||
-      facts.accumulator == Accumulator::kInt32 || weights.zero_point || activations.zero_point ||
-      !FitsBfloat16(weights.element) || !FitsBfloat16(activations.element)) {
+      facts.accumulator.kind == AccumulatorKind::kInt32 || weights.zero_point ||
+      activations.zero_point || !FitsBfloat16(weights.element) ||
+      !FitsBfloat16(activations.element)) {
     return std::nullopt;
   }
   const double smallest_activation = UnitInLastPlace(activations.element);
@@ -115,7 +116,7 @@ std::optional<Decision> Float32Codes(const LayerFacts& facts) {
 }
 
 std::optional<Decision> Int64Codes(const LayerFacts& facts) {
-  if (facts.accumulator != Accumulator::kInt32 || !AreIntegers(facts) ||
+  if (facts.accumulator.kind != AccumulatorKind::kInt32 || !AreIntegers(facts) ||
       LargestSum(facts) >= kInt64Integers) {
     return std::nullopt;
   }
@@ -153,7 +154,7 @@ double UnitInLastPlace(const ElementType& element) {
 }
 
 Decision ChoosePath(const LayerFacts& facts) {
-  BITSCAPE_CHECK(facts.accumulator != Accumulator::kNarrow,
+  BITSCAPE_CHECK(facts.accumulator.kind != AccumulatorKind::kNarrow,
                  "no rule rounds partial sums: CheckPlan refuses narrow accumulators");
   using Rule = std::optional<Decision> (*)(const LayerFacts&);
   // Fastest first; the last accepts everything.

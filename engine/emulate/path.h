@@ -22,7 +22,7 @@ enum class Arithmetic {
 struct LayerFacts {
   formats::Quantizer weights;  // of MatMul: the activations' own
   formats::Quantizer activations;
-  quantize::Accumulator::Kind accumulator = quantize::Accumulator::Kind::kFloat32;
+  quantize::Accumulator accumulator;
   int64_t reduction_length = 1;
   // The largest sum over an output channel of |weight| in units of the weights' last place: codes
   // of integers, multiples of the smallest positive value of floats. At most reduction_length * the

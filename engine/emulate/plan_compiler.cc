@@ -55,9 +55,9 @@ class PlanCompiler::PlanVisit {
       absl::StatusOr<int> value =
           operation.mac >= 0 ? Mac(operation) : Vector(operation.node, Inputs(operation));
       if (value.ok() && !formats::IsFloat32(plan_.vector_format.format) && !IsDataMovement(node)) {
-        value =
-            Round(*value, plan_.vector_format, quantize::ScalingForRange(plan_.vector_format, 0, 0),
-                  ElementKind::kFloat32, RoundTo::kValues, node.name);
+        value = Round(*value, plan_.vector_format,
+                      {.scaling = quantize::ScalingForRange(plan_.vector_format, 0, 0)},
+                      ElementKind::kFloat32, RoundTo::kValues, node.name);
       }
       if (!value.ok()) {
         return Annotate(value.status(), (operation.mac >= 0 ? "layer " : "node ") + node.name);
@@ -186,17 +186,18 @@ class PlanCompiler::PlanVisit {
     return builder_.Emit(key, std::move(kernel), std::move(sources), where);
   }
 
-  absl::StatusOr<int> Round(int value, const Quantizer& quantizer, const formats::Scaling& scaling,
-                            ElementKind elements, RoundTo to, const std::string& where) {
-    const std::string key = fmt::format("round|{}|{}|{}|{}|{}", value, quantizer.ToString(),
-                                        fmt::format("{:a}/{}", scaling.scale, scaling.zero_point),
-                                        static_cast<int>(elements), static_cast<int>(to));
+  absl::StatusOr<int> Round(int value, const Quantizer& quantizer,
+                            const quantize::ActivationScaling& calibrated, ElementKind elements,
+                            RoundTo to, const std::string& where) {
+    const std::string key =
+        fmt::format("round|{}|{}|{}|{}|{}", value, quantizer.ToString(), ScalingKey(calibrated),
+                    static_cast<int>(elements), static_cast<int>(to));
     if (const std::optional<int> known = builder_.Find(key)) {
       return *known;
     }
-    return builder_.Emit(key,
-                         MakeRound(quantizer, scaling, builder_.value(value).layout, elements, to),
-                         {value}, where);
+    return builder_.Emit(
+        key, MakeRound(quantizer, calibrated.scaling, builder_.value(value).layout, elements, to),
+        {value}, where);
   }
 
   // MAC layers.

@@ -96,6 +96,17 @@ absl::Status CheckPlan(const network::Network& network, const quantize::Resolved
   return absl::OkStatus();
 }
 
+absl::StatusOr<quantize::ActivationScaling> ScalingOf(const Quantizer& quantizer,
+                                                      const OperandStatistics& statistics) {
+  BITSCAPE_CHECK(statistics.binned || !NeedsHistogram(quantizer),
+                 "histograms are filled before plans need them");
+  return quantize::CalibrateActivations(quantizer, statistics.distribution);
+}
+
+bool NeedsHistogram(const Quantizer& activations) {
+  return !quantize::IsDynamic(activations) && quantize::NeedsDistribution(activations);
+}
+
 absl::Status CheckDataset(const network::Network& network, const data::Dataset& dataset) {
   if (!network.HasWeights()) {
     return absl::InvalidArgumentError(

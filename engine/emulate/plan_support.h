@@ -14,8 +14,18 @@
 
 namespace bitscape::emulate {
 
-// [MAC layer][operand], of the unquantized network on the calibration images.
-using CalibrationRanges = std::vector<std::vector<quantize::RangeStatistics>>;
+// What an activation operand holds in the unquantized network on the calibration images.
+struct OperandStatistics {
+  quantize::Distribution distribution;
+  bool binned = false;  // its histogram is filled; else the range alone is known
+};
+using CalibrationStatistics = std::vector<std::vector<OperandStatistics>>;  // [MAC layer][operand]
+
+// The scaling of `quantizer` for an operand. Errors: those of quantize::CalibrateActivations.
+absl::StatusOr<quantize::ActivationScaling> ScalingOf(const formats::Quantizer& quantizer,
+                                                      const OperandStatistics& statistics);
+// Whether that takes a filled histogram.
+bool NeedsHistogram(const formats::Quantizer& activations);
 
 // kInvalidArgument where the network can't be evaluated on the dataset: no weights, another input
 // shape or number of input scalings, fewer outputs than classes.

@@ -259,7 +259,8 @@ const float* Workspace::output(const Program& program, int value) const {
   return static_cast<const float*>(DataOf(program, value));
 }
 
-absl::Status Workspace::Run(const Program& program) {
+absl::Status Workspace::Run(const Program& program, int64_t first_image) {
+  ContextOf(*stream_).first_image = first_image;
   std::vector<void*> sources;
   for (const Step& step : program.steps()) {
     sources.clear();

@@ -93,7 +93,8 @@ class Workspace {
   // Makes the buffers as large as the program needs.
   void Fit(const Program& program);
   float* input(const Program& program);
-  absl::Status Run(const Program& program);
+  // `first_image`: index of the batch's first image in the split.
+  absl::Status Run(const Program& program, int64_t first_image = 0);
   // An output's data after Run.
   const float* output(const Program& program, int value) const;
 

@@ -32,8 +32,8 @@ struct PreparedPlan {
   const ResolvedPlan* plan = nullptr;
   Network network;  // folded or not
   struct Layer {
-    RoundedWeights weights;                  // empty for MatMul
-    std::vector<formats::Scaling> scalings;  // of each activation operand
+    RoundedWeights weights;                             // empty for MatMul
+    std::vector<quantize::ActivationScaling> scalings;  // of each activation operand
   };
   std::vector<Layer> layers;
 };
@@ -104,7 +104,7 @@ class ImageRun {
               std::vector<float>& result) const {
     std::vector<std::vector<float>> operands;
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      operands.push_back(RoundAll(precision.activations, layer.scalings[i],
+      operands.push_back(RoundAll(precision.activations, layer.scalings[i].scaling,
                                   values[static_cast<size_t>(node.inputs[i])]));
     }
     const Shape& src_shape = prepared_.network.nodes[static_cast<size_t>(node.inputs[0])].shape;
@@ -121,17 +121,18 @@ class ImageRun {
     };
     if (integers) {
       const std::vector<float> weight_scales =
-          tensor != nullptr ? layer.weights.scales : std::vector<float>{layer.scalings[1].scale};
-      const std::vector<int32_t> codes = CodesOf(operands[0], layer.scalings[0].scale);
+          tensor != nullptr ? layer.weights.scales
+                            : std::vector<float>{layer.scalings[1].scaling.scale};
+      const std::vector<int32_t> codes = CodesOf(operands[0], layer.scalings[0].scaling.scale);
       const std::vector<int32_t> weight_codes =
           tensor != nullptr
               ? std::vector<int32_t>(layer.weights.codes.begin(), layer.weights.codes.end())
-              : CodesOf(operands[1], layer.scalings[1].scale);
+              : CodesOf(operands[1], layer.scalings[1].scaling.scale);
       std::vector<int64_t> sums(result.size());
       SumProducts(node, src_shape, codes, weights_shape, weight_codes, sums);
       for (size_t i = 0; i < result.size(); ++i) {
-        const float scale =
-            weight_scales[weight_scales.size() == 1 ? 0 : channel_of(i)] * layer.scalings[0].scale;
+        const float scale = weight_scales[weight_scales.size() == 1 ? 0 : channel_of(i)] *
+                            layer.scalings[0].scaling.scale;
         result[i] = static_cast<float>(sums[i]) * scale +
                     (bias == nullptr ? 0.0f : bias->values[channel_of(i)]);
       }
@@ -265,21 +266,19 @@ class ReferenceEvaluator : public Evaluator {
       BITSCAPE_ASSIGN_OR_RETURN(layer.weights, RoundLayer(*weights, precision.weights));
     }
     for (size_t operand = 0; operand < node.inputs.size(); ++operand) {
-      formats::Scaling scaling;
+      quantize::ActivationScaling scaling;
       if (!formats::IsFloat32(precision.activations.format)) {
-        BITSCAPE_ASSIGN_OR_RETURN(
-            const quantize::ActivationScaling calibrated,
-            quantize::CalibrateActivations(precision.activations,
-                                           quantize::Distribution(ranges_[mac][operand])));
-        scaling = calibrated.scaling;
+        BITSCAPE_ASSIGN_OR_RETURN(scaling,
+                                  ScalingOf(precision.activations, statistics_[mac][operand]));
       }
-      layer.scalings.push_back(scaling);
+      layer.scalings.push_back(std::move(scaling));
     }
     return layer;
   }
 
+  // Ranges in a first pass over the images, histograms over them in a second.
   void Calibrate() {
-    if (!ranges_.empty()) {
+    if (!statistics_.empty()) {
       return;
     }
     PreparedPlan unquantized;
@@ -287,6 +286,7 @@ class ReferenceEvaluator : public Evaluator {
     ResolvedPlan plan;
     unquantized.plan = &plan;
     const std::vector<int> layers = network::MacLayers(unquantized.network);
+    std::vector<std::vector<quantize::RangeStatistics>> ranges;
     for (const int mac : layers) {
       const Node& node = unquantized.network.nodes[static_cast<size_t>(mac)];
       plan.layers.push_back(
@@ -297,8 +297,25 @@ class ReferenceEvaluator : public Evaluator {
         layer.weights.values = weights->values;
       }
       unquantized.layers.push_back(std::move(layer));
-      ranges_.emplace_back(node.inputs.size());
+      ranges.emplace_back(node.inputs.size());
     }
+    VisitOperands(unquantized, [&](size_t layer, size_t operand, std::span<const float> values) {
+      ranges[layer][operand].Observe(values);
+    });
+    for (const std::vector<quantize::RangeStatistics>& layer : ranges) {
+      statistics_.emplace_back();
+      for (const quantize::RangeStatistics& range : layer) {
+        statistics_.back().push_back({quantize::Distribution(range), true});
+      }
+    }
+    VisitOperands(unquantized, [&](size_t layer, size_t operand, std::span<const float> values) {
+      statistics_[layer][operand].distribution.Observe(values);
+    });
+  }
+
+  template <typename Visit>
+  void VisitOperands(const PreparedPlan& unquantized, Visit visit) const {
+    const std::vector<int> layers = network::MacLayers(unquantized.network);
     const data::ImageSet& images = dataset_.calibration;
     const int64_t count = std::min(options_.calibration_images, images.size());
     for (int64_t image = 0; image < count; ++image) {
@@ -306,7 +323,7 @@ class ReferenceEvaluator : public Evaluator {
       for (size_t i = 0; i < layers.size(); ++i) {
         const Node& node = unquantized.network.nodes[static_cast<size_t>(layers[i])];
         for (size_t operand = 0; operand < node.inputs.size(); ++operand) {
-          ranges_[i][operand].Observe(values[static_cast<size_t>(node.inputs[operand])]);
+          visit(i, operand, values[static_cast<size_t>(node.inputs[operand])]);
         }
       }
     }
@@ -316,8 +333,8 @@ class ReferenceEvaluator : public Evaluator {
   const data::Dataset& dataset_;
   const EvaluateOptions options_;
   const PixelScaler pixels_;
-  std::mutex mutex_;  // guards ranges_
-  CalibrationRanges ranges_;
+  std::mutex mutex_;  // guards statistics_
+  CalibrationStatistics statistics_;
 };
 
 }  // namespace

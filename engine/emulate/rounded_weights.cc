@@ -7,41 +7,19 @@
 
 #include "engine/core/status.h"
 #include "engine/emulate/path.h"
+#include "engine/emulate/round_codes.h"
 #include "engine/quantize/tensor_rounding.h"
 
 namespace bitscape::emulate {
+namespace {
 
-absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
-                                          const formats::Quantizer& quantizer) {
-  if (quantizer.rounding == formats::Rounding::kStochastic) {
-    return absl::UnimplementedError("weights=" + quantizer.ToString() +
-                                    ": stochastic rounding of weights can't be emulated yet");
-  }
-  const int64_t channels = weights.shape[0];
-  const quantize::TensorLayout layout{
-      .outer = channels,
-      .axis = weights.shape[1],
-      .inner = network::ElementCount(weights.shape) / (channels * weights.shape[1])};
-  BITSCAPE_ASSIGN_OR_RETURN(quantize::RoundedTensor tensor,
-                            quantize::RoundWeights(quantizer, layout, weights.values));
-  RoundedWeights rounded;
-  rounded.values = std::move(tensor.values);
-  rounded.codes.resize(rounded.values.size());
-  for (const formats::Scaling& scaling : tensor.scalings) {
-    rounded.scales.push_back(scaling.scale);
-  }
-  const size_t row = rounded.values.size() / static_cast<size_t>(channels);
-  const bool is_integer = formats::IsIntegerLike(quantizer.format);
+void FindExtremes(const formats::Quantizer& quantizer, int64_t channels, RoundedWeights& rounded) {
   const double unit = UnitInLastPlace(quantizer.format.element);
+  const size_t row = rounded.codes.size() / static_cast<size_t>(channels);
   rounded.smallest = std::numeric_limits<double>::infinity();
-  for (size_t channel = 0; channel < static_cast<size_t>(channels); ++channel) {
-    const float scale = rounded.scales[rounded.scales.size() == 1 ? 0 : channel];
+  for (size_t begin = 0; begin < rounded.codes.size(); begin += row) {
     double sum = 0;
-    for (size_t i = channel * row; i < (channel + 1) * row; ++i) {
-      // The value is code * scale, rounded: dividing gives the code back to within one unit in its
-      // last place.
-      const float code = rounded.values[i] / scale;
-      rounded.codes[i] = is_integer ? std::nearbyint(code) : code;
+    for (size_t i = begin; i < begin + row; ++i) {
       const double magnitude = std::fabs(static_cast<double>(rounded.codes[i]));
       sum += magnitude / unit;
       rounded.largest = std::max(rounded.largest, magnitude);
@@ -54,19 +32,76 @@ absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
   if (rounded.largest == 0) {
     rounded.smallest = unit;
   }
+}
+
+}  // namespace
+
+quantize::TensorLayout WeightsLayout(const network::Tensor& weights) {
+  const network::Shape& shape = weights.shape;
+  return {.outer = shape[0],
+          .axis = shape[1],
+          .inner = network::ElementCount(shape) / (shape[0] * shape[1])};
+}
+
+absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
+                                          const formats::Quantizer& quantizer,
+                                          formats::RandomKey key) {
+  const quantize::TensorLayout layout = WeightsLayout(weights);
+  BITSCAPE_ASSIGN_OR_RETURN(quantize::RoundedTensor tensor,
+                            quantize::RoundWeights(quantizer, layout, weights.values, key));
+  RoundedWeights rounded;
+  rounded.values = std::move(tensor.values);
+  if (quantizer.granularity == formats::Granularity::kBlock) {
+    rounded.codes = rounded.values;
+    rounded.scales = {1};
+  } else {
+    rounded.codes.resize(rounded.values.size());
+    const size_t row = rounded.values.size() / tensor.scalings.size();
+    for (size_t group = 0; group < tensor.scalings.size(); ++group) {
+      const std::span<float> codes = std::span(rounded.codes).subspan(group * row, row);
+      formats::RandomKey own = key;
+      own.first += group * row;
+      RoundToCodes(quantizer, tensor.scalings[group],
+                   std::span(weights.values).subspan(group * row, row), codes, own);
+      rounded.scales.push_back(tensor.scalings[group].scale);
+    }
+  }
+  FindExtremes(quantizer, layout.outer, rounded);
+  return rounded;
+}
+
+RoundedWeights WeightsFromCodes(const formats::Quantizer& quantizer, int64_t channels,
+                                std::vector<float> codes, std::vector<float> scales) {
+  RoundedWeights rounded;
+  rounded.values.resize(codes.size());
+  const size_t row = codes.size() / scales.size();
+  for (size_t i = 0; i < codes.size(); ++i) {
+    rounded.values[i] = codes[i] * scales[i / row];
+  }
+  rounded.codes = std::move(codes);
+  rounded.scales = std::move(scales);
+  FindExtremes(quantizer, channels, rounded);
   return rounded;
 }
 
 absl::StatusOr<std::shared_ptr<const RoundedWeights>> RoundedWeightsCache::Get(
-    const std::string& layer, const network::Tensor& weights, const formats::Quantizer& quantizer) {
-  const std::string key = layer + '|' + quantizer.ToString();
+    const std::string& layer, const network::Tensor& weights, const formats::Quantizer& quantizer,
+    formats::RandomKey key) {
+  const std::string name = layer + '|' + quantizer.ToString();
   const std::lock_guard lock(mutex_);
-  std::shared_ptr<const RoundedWeights>& entry = rounded_[key];
+  std::shared_ptr<const RoundedWeights>& entry = rounded_[name];
   if (entry == nullptr) {
-    BITSCAPE_ASSIGN_OR_RETURN(RoundedWeights rounded, RoundLayer(weights, quantizer));
+    BITSCAPE_ASSIGN_OR_RETURN(RoundedWeights rounded, RoundLayer(weights, quantizer, key));
     entry = std::make_shared<const RoundedWeights>(std::move(rounded));
   }
   return entry;
+}
+
+void RoundedWeightsCache::Insert(const std::string& layer, const formats::Quantizer& quantizer,
+                                 RoundedWeights rounded) {
+  const std::lock_guard lock(mutex_);
+  rounded_[layer + '|' + quantizer.ToString()] =
+      std::make_shared<const RoundedWeights>(std::move(rounded));
 }
 
 }  // namespace bitscape::emulate

@@ -44,7 +44,7 @@ TEST(ChoosePath, TakesInt8ForCodesOfUpTo8Bits) {
 
 TEST(ChoosePathDeathTest, HasNoRuleForNarrowAccumulators) {
   LayerFacts facts = Facts("int8", "int8");
-  facts.accumulator = Kind::kNarrow;
+  facts.accumulator.kind = Kind::kNarrow;
   EXPECT_DEATH(ChoosePath(facts), "narrow accumulators");
 }
 
@@ -83,9 +83,9 @@ TEST(ChoosePath, Float32AddsIntegersExactlyBelow2To24) {
   ExpectPath(facts, Arithmetic::kFloat32Codes, true,
              "integer codes in fp32, largest sum 2.32e+06 < 2^24");
   facts.weight_units = std::ldexp(1.0, 24) / 127;
-  facts.accumulator = Kind::kInt32;
+  facts.accumulator.kind = Kind::kInt32;
   ExpectPath(facts, Arithmetic::kInt64Codes, true, ">= 2^24");
-  facts.accumulator = Kind::kFloat32;
+  facts.accumulator.kind = Kind::kFloat32;
   ExpectPath(facts, Arithmetic::kFloat32Values, false, "gamma_K");
 }
 
@@ -94,7 +94,7 @@ TEST(ChoosePath, IntegerAccumulatorsNeverRound) {
        {"int8", "int9", "int12", "int16", "fixed16.8", "uint8:asym", "uint16:asym"}) {
     for (const bool kernels : {false, true}) {
       LayerFacts facts = Facts(format, format);
-      facts.accumulator = Kind::kInt32;
+      facts.accumulator.kind = Kind::kInt32;
       facts.has_int8_kernel = kernels;
       facts.has_bfloat16_kernel = kernels;
       const Decision decision = ChoosePath(facts);

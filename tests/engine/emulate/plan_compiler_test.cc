@@ -22,7 +22,8 @@ class PlanCompilerTest : public ::testing::Test {
       layers_.push_back(node.name);
       quantize::RangeStatistics statistics;
       statistics.Observe(std::vector<float>{-1, 1});
-      shared_.ranges.emplace_back(node.inputs.size(), statistics);
+      shared_.calibrations[""].emplace_back(node.inputs.size(),
+                                            OperandStatistics{quantize::Distribution(statistics)});
     }
   }
 
