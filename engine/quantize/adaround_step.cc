@@ -1,0 +1,91 @@
+// Compiled with -ffast-math, so that exponentials are vectorised: nothing here is NaN or infinite.
+#include "engine/quantize/adaround_step.h"
+
+#include <cmath>
+
+#define BITSCAPE_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+
+namespace bitscape::quantize {
+namespace {
+
+// The rectified sigmoid's stretch (Louizos et al., ICLR 2018).
+constexpr float kZeta = 1.1F;
+constexpr float kGamma = -0.1F;
+constexpr float kMeanDecay = 0.9F;
+constexpr float kSquareDecay = 0.999F;
+constexpr float kEpsilon = 1e-8F;
+
+}  // namespace
+
+BITSCAPE_VECTOR_CLONES
+void ErrorGradient(size_t count, size_t length, const float* __restrict rows,
+                   const float* __restrict gram, const float* __restrict target,
+                   float* __restrict gradient) {
+  for (size_t i = 0; i < count * length; ++i) {
+    gradient[i] = -target[i];
+  }
+  constexpr size_t kTogether = 4;  // rows that share a pass over the Gram matrix
+  size_t row = 0;
+  for (; row + kTogether <= count; row += kTogether) {
+    float* __restrict sums = gradient + row * length;
+    const float* __restrict q = rows + row * length;
+    for (size_t k = 0; k < length; ++k) {
+      const float* __restrict line = gram + k * length;
+      const float q0 = q[k], q1 = q[length + k], q2 = q[2 * length + k], q3 = q[3 * length + k];
+      for (size_t j = 0; j < length; ++j) {
+        sums[j] += q0 * line[j];
+        sums[length + j] += q1 * line[j];
+        sums[2 * length + j] += q2 * line[j];
+        sums[3 * length + j] += q3 * line[j];
+      }
+    }
+  }
+  for (; row < count; ++row) {
+    for (size_t k = 0; k < length; ++k) {
+      const float q = rows[row * length + k];
+      for (size_t j = 0; j < length; ++j) {
+        gradient[row * length + j] += q * gram[k * length + j];
+      }
+    }
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void ApplyAdam(size_t length, const AdaRoundStep& step, const AdaRoundRow& row) {
+  const float* __restrict gradient = row.gradient;
+  const float* __restrict width = row.step;
+  float* __restrict v = row.v;
+  float* __restrict mean = row.mean;
+  float* __restrict square = row.square;
+  const float exponent = step.beta - 1;
+  const float pull = 2 * step.regularizer * step.beta;
+  for (size_t i = 0; i < length; ++i) {
+    const float sigmoid = 1 / (1 + std::exp(-v[i]));
+    const float stretched = sigmoid * (kZeta - kGamma) + kGamma;
+    const float h = std::fmin(std::fmax(stretched, 0.0F), 1.0F);
+    const float centred = 2 * h - 1;
+    const float magnitude = std::fmax(std::fabs(centred), 1e-6F);
+    const float away = std::copysign(std::exp(exponent * std::log(magnitude)), centred);
+    // Where the sigmoid is cut off nothing moves any more: the weight is decided.
+    const float slope = h == stretched ? (kZeta - kGamma) * sigmoid * (1 - sigmoid) : 0.0F;
+    const float derivative = (2 * step.error_scale * gradient[i] * width[i] - pull * away) * slope;
+    mean[i] = kMeanDecay * mean[i] + (1 - kMeanDecay) * derivative;
+    square[i] = kSquareDecay * square[i] + (1 - kSquareDecay) * derivative * derivative;
+    v[i] -= step.learning_rate * mean[i] * step.mean_correction /
+            (std::sqrt(square[i] * step.square_correction) + kEpsilon);
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void SoftWeights(size_t length, const AdaRoundRow& row) {
+  const float* __restrict v = row.v;
+  const float* __restrict down = row.down;
+  const float* __restrict width = row.step;
+  float* __restrict weights = row.weights;
+  for (size_t i = 0; i < length; ++i) {
+    const float stretched = (kZeta - kGamma) / (1 + std::exp(-v[i])) + kGamma;
+    weights[i] = down[i] + std::fmin(std::fmax(stretched, 0.0F), 1.0F) * width[i];
+  }
+}
+
+}  // namespace bitscape::quantize
