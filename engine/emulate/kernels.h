@@ -148,10 +148,18 @@ struct PlainMacSpec {
 KernelPtr MakePlainMac(PlainMacSpec spec);
 
 // Rounds activations in the layout they have; padding stays zero.
-// kValues: rounded values in float32. kCodes: integer codes less the zero point, as the layout's
-// element kind; for floats, value / scale.
+// kValues: rounded values in float32. kCodes: RoundToCodes of round_codes.h, as the layout's
+// element kind.
 enum class RoundTo { kValues, kCodes };
-KernelPtr MakeRound(const formats::Quantizer& quantizer, const formats::Scaling& scaling,
-                    const LayoutPtr& from, ElementKind to_elements, RoundTo to);
+struct RoundSpec {
+  formats::Quantizer quantizer;
+  formats::Scaling scaling;
+  RoundTo to = RoundTo::kValues;
+  // Stochastic rounding, which needs a plain layout: element i of the split's image k draws
+  // k * image_elements + i.
+  formats::RandomKey random = {};
+  int64_t image_elements = 0;
+};
+KernelPtr MakeRound(const RoundSpec& spec, const LayoutPtr& from, ElementKind to_elements);
 
 }  // namespace bitscape::emulate

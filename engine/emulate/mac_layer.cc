@@ -97,15 +97,15 @@ class Planner {
   // Unsigned 8-bit operands run fastest; a signed quantizer gives no negative code to a value
   // without sign. Where values between layers wrap around, a large sum of such values has one.
   ElementKind IntegerKind() {
-    const auto* integer =
-        std::get_if<formats::Integer>(&layer_.activations_quantizer.format.element);
-    if (integer == nullptr || !integer->is_signed) {
+    const Quantizer& quantizer = layer_.activations_quantizer;
+    if (ActivationFacts(0).min >= 0) {
       return ElementKind::kUint8;
     }
-    const bool nonnegative =
-        !wraps_ && graph_.graph.nonnegative[static_cast<size_t>(operation_.inputs[0])];
-    const bool drops_sign = integer->bits > 1 && nonnegative && IsFast(ElementKind::kUint8);
-    return drops_sign ? ElementKind::kUint8 : ElementKind::kInt8;
+    const bool drops_sign = std::holds_alternative<formats::Integer>(quantizer.format.element) &&
+                            !quantizer.format.zero_point &&
+                            quantizer.overflow == formats::Overflow::kSaturate && !wraps_ &&
+                            graph_.graph.nonnegative[static_cast<size_t>(operation_.inputs[0])];
+    return drops_sign && IsFast(ElementKind::kUint8) ? ElementKind::kUint8 : ElementKind::kInt8;
   }
 
   ElementKind Operands() {
@@ -122,27 +122,26 @@ class Planner {
     return ElementKind::kFloat32;
   }
 
+  CodeFacts ActivationFacts(size_t operand) const {
+    return FactsOfActivations(layer_.activations_quantizer, layer_.scalings[operand]);
+  }
+
   LayerFacts Facts() {
     LayerFacts facts;
-    facts.weights = layer_.weights_quantizer;
-    facts.activations = layer_.activations_quantizer;
+    facts.activations = ActivationFacts(0);
     facts.accumulator = layer_.accumulator;
     facts.reduction_length = ReductionLength(node_, SrcShape());
     facts.integer_scales_fit = ScalesFit();
-    const formats::NumberFormat& format = facts.weights.format;
     if (layer_.weights == nullptr) {
-      const double largest =
-          formats::LargestFinite(format.element) - formats::SmallestFinite(format.element);
-      facts.weight_units =
-          static_cast<double>(facts.reduction_length) * largest / UnitInLastPlace(format.element);
+      facts.weights = ActivationFacts(1);
+      facts.weight_units = static_cast<double>(facts.reduction_length) * facts.weights.largest() /
+                           facts.weights.unit;
       return facts;
     }
+    facts.weights = layer_.weights->facts;
     facts.weight_units = layer_.weights->units;
-    facts.smallest_weight = layer_.weights->smallest;
-    facts.largest_weight = layer_.weights->largest;
-    const bool integers =
-        formats::IsIntegerLike(format) && formats::IsIntegerLike(facts.activations.format);
-    facts.has_int8_kernel = integers && IsFast(IntegerKind());
+    facts.has_int8_kernel =
+        facts.weights.integers && facts.activations.integers && IsFast(IntegerKind());
     facts.has_bfloat16_kernel = IsFast(ElementKind::kBfloat16);
     return facts;
   }

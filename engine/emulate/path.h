@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "engine/emulate/code_facts.h"
 #include "engine/emulate/evaluator.h"
 #include "engine/quantize/precision_plan.h"
 
@@ -12,7 +13,7 @@ namespace bitscape::emulate {
 // What the operands of a layer's products hold, and in which type.
 enum class Arithmetic {
   kInt8Codes,      // integer codes as s8 (weights) and s8 or u8 (activations), sums in s32
-  kBfloat16,       // values (or, for scaled formats, value / scale) as bf16, sums in fp32
+  kBfloat16,       // codes as bf16, sums in fp32
   kFloat32Codes,   // integer codes as fp32, sums in fp32
   kInt64Codes,     // integer codes as s32, sums in s64, plain loops
   kFloat32Values,  // rounded values as fp32, sums in fp32
@@ -20,16 +21,12 @@ enum class Arithmetic {
 
 // What is known of a layer before its arithmetic is chosen.
 struct LayerFacts {
-  formats::Quantizer weights;  // of MatMul: the activations' own
-  formats::Quantizer activations;
+  CodeFacts weights, activations;  // of MatMul: its right and left operand
   quantize::Accumulator accumulator;
   int64_t reduction_length = 1;
-  // The largest sum over an output channel of |weight| in units of the weights' last place: codes
-  // of integers, multiples of the smallest positive value of floats. At most reduction_length * the
-  // largest such weight.
+  // The largest sum over an output channel of |weight code| / unit, at most reduction_length *
+  // largest / unit; infinite where there is no unit.
   double weight_units = 0;
-  // Smallest nonzero and largest |weight| at scale 1.
-  double smallest_weight = 0, largest_weight = 0;
   bool integer_scales_fit =
       true;  // every weight scale * activation scale, and bias over it, is a normal float32
   bool has_int8_kernel =
@@ -45,9 +42,5 @@ struct Decision {
 };
 
 Decision ChoosePath(const LayerFacts& facts);
-
-// The step between neighbouring values of the finest grid that holds all values of `element`, at
-// scale 1.
-double UnitInLastPlace(const formats::ElementType& element);
 
 }  // namespace bitscape::emulate

@@ -196,7 +196,9 @@ class PlanCompiler::PlanVisit {
       return *known;
     }
     return builder_.Emit(
-        key, MakeRound(quantizer, calibrated.scaling, builder_.value(value).layout, elements, to),
+        key,
+        MakeRound({.quantizer = quantizer, .scaling = calibrated.scaling, .to = to},
+                  builder_.value(value).layout, elements),
         {value}, where);
   }
 

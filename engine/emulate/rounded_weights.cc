@@ -2,35 +2,24 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <utility>
 
 #include "engine/core/status.h"
-#include "engine/emulate/path.h"
 #include "engine/emulate/round_codes.h"
 #include "engine/quantize/tensor_rounding.h"
 
 namespace bitscape::emulate {
 namespace {
 
-void FindExtremes(const formats::Quantizer& quantizer, int64_t channels, RoundedWeights& rounded) {
-  const double unit = UnitInLastPlace(quantizer.format.element);
+void FindFacts(bool integers, int64_t channels, RoundedWeights& rounded) {
+  rounded.facts = FactsOfCodes(rounded.codes, integers, rounded.scales);
   const size_t row = rounded.codes.size() / static_cast<size_t>(channels);
-  rounded.smallest = std::numeric_limits<double>::infinity();
   for (size_t begin = 0; begin < rounded.codes.size(); begin += row) {
     double sum = 0;
     for (size_t i = begin; i < begin + row; ++i) {
-      const double magnitude = std::fabs(static_cast<double>(rounded.codes[i]));
-      sum += magnitude / unit;
-      rounded.largest = std::max(rounded.largest, magnitude);
-      if (magnitude > 0) {
-        rounded.smallest = std::min(rounded.smallest, magnitude);
-      }
+      sum += std::fabs(static_cast<double>(rounded.codes[i])) / rounded.facts.unit;
     }
     rounded.units = std::max(rounded.units, sum);
-  }
-  if (rounded.largest == 0) {
-    rounded.smallest = unit;
   }
 }
 
@@ -51,7 +40,8 @@ absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
                             quantize::RoundWeights(quantizer, layout, weights.values, key));
   RoundedWeights rounded;
   rounded.values = std::move(tensor.values);
-  if (quantizer.granularity == formats::Granularity::kBlock) {
+  const bool blocks = quantizer.granularity == formats::Granularity::kBlock;
+  if (blocks) {
     rounded.codes = rounded.values;
     rounded.scales = {1};
   } else {
@@ -66,7 +56,7 @@ absl::StatusOr<RoundedWeights> RoundLayer(const network::Tensor& weights,
       rounded.scales.push_back(tensor.scalings[group].scale);
     }
   }
-  FindExtremes(quantizer, layout.outer, rounded);
+  FindFacts(!blocks && formats::IsIntegerLike(quantizer.format), layout.outer, rounded);
   return rounded;
 }
 
@@ -80,7 +70,7 @@ RoundedWeights WeightsFromCodes(const formats::Quantizer& quantizer, int64_t cha
   }
   rounded.codes = std::move(codes);
   rounded.scales = std::move(scales);
-  FindExtremes(quantizer, channels, rounded);
+  FindFacts(formats::IsIntegerLike(quantizer.format), channels, rounded);
   return rounded;
 }
 

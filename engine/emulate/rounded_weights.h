@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "engine/emulate/code_facts.h"
 #include "engine/formats/codec.h"
 #include "engine/formats/quantizer.h"
 #include "engine/network/network.h"
@@ -24,8 +25,8 @@ struct RoundedWeights {
   // others. Where a scale does not hold along a whole sum (blocks), the values at scale 1.
   std::vector<float> codes;
   std::vector<float> scales;  // one, or one an output channel
-  // Of codes, as LayerFacts has them.
-  double units = 0, smallest = 0, largest = 0;
+  CodeFacts facts;            // of codes
+  double units = 0;           // LayerFacts::weight_units
 };
 
 // Convolutions [oc, ic / groups, kh, kw] and Gemm [oc, ic].

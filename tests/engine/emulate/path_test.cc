@@ -12,16 +12,18 @@ namespace {
 using ::testing::HasSubstr;
 using Kind = quantize::Accumulator::Kind;
 
+CodeFacts FactsOf(const std::string& notation, float min = -0.3F, float max = 1) {
+  const formats::Quantizer quantizer = formats::ParseQuantizer(notation).value();
+  return FactsOfActivations(quantizer, {.scaling = quantize::ScalingForRange(quantizer, min, max)});
+}
+
 // A layer of 144 products a sum whose weights are all as large as they can be.
 LayerFacts Facts(const std::string& weights, const std::string& activations) {
   LayerFacts facts;
-  facts.weights = formats::ParseQuantizer(weights).value();
-  facts.activations = formats::ParseQuantizer(activations).value();
+  facts.weights = FactsOf(weights);
+  facts.activations = FactsOf(activations);
   facts.reduction_length = 144;
-  const formats::ElementType& element = facts.weights.format.element;
-  facts.largest_weight = formats::LargestFinite(element);
-  facts.smallest_weight = formats::SmallestPositive(element);
-  facts.weight_units = 144 * facts.largest_weight / UnitInLastPlace(element);
+  facts.weight_units = 144 * facts.weights.largest() / facts.weights.unit;
   facts.has_int8_kernel = true;
   facts.has_bfloat16_kernel = true;
   return facts;
@@ -52,7 +54,6 @@ TEST(ChoosePath, LeavesInt8WhereACodeOrASumDoesNotFit) {
   EXPECT_NE(ChoosePath(Facts("int9", "int8")).arithmetic, Arithmetic::kInt8Codes);
   EXPECT_NE(ChoosePath(Facts("uint8", "int8")).arithmetic, Arithmetic::kInt8Codes);
   EXPECT_NE(ChoosePath(Facts("int8", "uint8:asym")).arithmetic, Arithmetic::kInt8Codes);
-  EXPECT_NE(ChoosePath(Facts("int8", "int8:floor")).arithmetic, Arithmetic::kInt8Codes);
   LayerFacts facts = Facts("int8", "int8");
   facts.has_int8_kernel = false;
   EXPECT_NE(ChoosePath(facts).arithmetic, Arithmetic::kInt8Codes);
@@ -61,6 +62,19 @@ TEST(ChoosePath, LeavesInt8WhereACodeOrASumDoesNotFit) {
   EXPECT_NE(ChoosePath(facts).arithmetic, Arithmetic::kInt8Codes);
   facts.weight_units = std::nextafter(facts.weight_units, 0);
   EXPECT_EQ(ChoosePath(facts).arithmetic, Arithmetic::kInt8Codes);
+}
+
+TEST(ChoosePath, TakesInt8WhereCodesLessTheZeroPointFit) {
+  LayerFacts facts = Facts("int8", "int8");
+  facts.activations = FactsOf("uint8:asym", -1.01F, 1);
+  EXPECT_EQ(facts.activations.min, -128);
+  EXPECT_EQ(facts.activations.max, 127);
+  ExpectPath(facts, Arithmetic::kInt8Codes, true, "8-bit codes");
+  facts.activations = FactsOf("uint8:asym", -1.1F, 1);
+  EXPECT_LT(facts.activations.min, -128);
+  EXPECT_NE(ChoosePath(facts).arithmetic, Arithmetic::kInt8Codes);
+  facts.activations = FactsOf("int8:floor");
+  ExpectPath(facts, Arithmetic::kInt8Codes, true, "8-bit codes");
 }
 
 TEST(ChoosePath, TakesBfloat16WhereItHoldsOperandsAndProducts) {

@@ -1,0 +1,36 @@
+// What is known of an operand of a MAC layer before any image is seen.
+#pragma once
+
+#include <algorithm>
+#include <span>
+
+#include "engine/formats/quantizer.h"
+#include "engine/quantize/tensor_rounding.h"
+
+namespace bitscape::emulate {
+
+// Of an operand's codes: its values over the one scale that holds along each of the layer's sums.
+struct CodeFacts {
+  bool known = false;  // there is such a scale, and it does not depend on the image
+  bool integers = false;
+  bool fits_bfloat16 = false;  // bf16 holds every code
+  double min = 0, max = 0;     // bounds of the codes
+  double smallest = 0;         // a bound of nonzero magnitudes from below
+  double unit = 0;             // every code is a multiple of it; 0: of nothing that is known
+  // Every value is a multiple of it: unit * scale where scales are powers of two; else 0.
+  double grid = 0;
+  double largest() const { return std::max(max, -min); }
+};
+
+// Of activations under a calibrated quantizer. Nothing is known where scales depend on the image.
+CodeFacts FactsOfActivations(const formats::Quantizer& quantizer,
+                             const quantize::ActivationScaling& calibrated);
+
+// Of given codes. `integers`: they are integers, counted in units of 1. Shape of `scales`: any.
+CodeFacts FactsOfCodes(std::span<const float> codes, bool integers, std::span<const float> scales);
+
+// The step between neighbouring values of the finest grid that holds all values of `element`, at
+// scale 1; 0 for powers of sqrt 2, which have none, and for level sets, which the data decides.
+double UnitInLastPlace(const formats::ElementType& element);
+
+}  // namespace bitscape::emulate
