@@ -5,17 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <vector>
 
 #include "engine/core/status.h"
 #include "engine/formats/catalog.h"
 #include "engine/formats/minifloat.h"
-#include "engine/formats/notation.h"
 
 namespace bitscape::formats {
 namespace {
 
-constexpr int kAnyCount = 1 << 20;
+constexpr int kNvfp4Block = 16, kMxBlock = 32, kBfpBlock = 16;
+constexpr int kLargestCfloatBias = 63;  // 6 bits
 
 std::string_view SpecialsName(SpecialValues specials) {
   switch (specials) {
@@ -31,74 +30,32 @@ std::string_view SpecialsName(SpecialValues specials) {
   BITSCAPE_CHECK(false, "every SpecialValues has a case");
 }
 
-// "e4m3" -> {4, 3}; "fixed8.4" -> {8, 4}.
-struct TwoCounts {
-  int first, second;
-};
-std::optional<TwoCounts> ReadTwoCounts(std::string_view text, std::string_view prefix,
-                                       char separator) {
-  if (!text.starts_with(prefix)) return std::nullopt;
-  text.remove_prefix(prefix.size());
-  const size_t middle = text.find(separator);
-  if (middle == std::string_view::npos) return std::nullopt;
-  const std::optional<int> first = ParseCount(text.substr(0, middle), kAnyCount);
-  const std::optional<int> second = ParseCount(text.substr(middle + 1), kAnyCount);
-  if (!first.has_value() || !second.has_value()) return std::nullopt;
-  return TwoCounts{*first, *second};
+std::string_view UnderflowSuffix(Underflow underflow) {
+  switch (underflow) {
+    case Underflow::kGradual:
+    case Underflow::kAdaptiv:  // the family says it
+      return "";
+    case Underflow::kFlush:
+      return ":ftz";
+    case Underflow::kHalved:
+      return ":literal";
+  }
+  BITSCAPE_CHECK(false, "every Underflow has a case");
 }
 
-absl::Status SizeError(std::string_view family, std::string_view allowed) {
-  return absl::InvalidArgumentError(fmt::format("'{}': {}", family, allowed));
-}
-
-absl::StatusOr<bool> ReadFloatFamily(std::string_view family, FormatDraft& draft) {
-  const std::optional<TwoCounts> counts = ReadTwoCounts(family, "e", 'm');
-  if (!counts.has_value()) return false;
-  draft.kind = FamilyKind::kFloat;
-  draft.exponent_bits = counts->first;
-  draft.mantissa_bits = counts->second;
-  if (draft.exponent_bits < 1 || draft.exponent_bits > 8 || draft.mantissa_bits > 23) {
-    return SizeError(family, "a float eXmY has 1 to 8 exponent bits X and 0 to 23 mantissa bits Y");
+std::string_view RuleSuffix(ScaleRule rule) {
+  switch (rule) {
+    case ScaleRule::kCover:
+    case ScaleRule::kFloor:
+      return "";
+    case ScaleRule::kCeil:
+      return ":ceil";
+    case ScaleRule::kEven:
+      return ":even";
+    case ScaleRule::kRceil:
+      return ":rceil";
   }
-  return true;
-}
-
-absl::StatusOr<bool> ReadIntegerFamily(std::string_view family, FormatDraft& draft) {
-  const int widest = draft.accumulator ? 32 : 16;
-  if (const auto counts = ReadTwoCounts(family, "fixed", '.'); counts.has_value()) {
-    draft.kind = FamilyKind::kFixed;
-    draft.bits = counts->first;
-    draft.fraction_bits = counts->second;
-    if (draft.bits < 2 || draft.bits > widest || draft.fraction_bits > draft.bits) {
-      return SizeError(
-          family, fmt::format("fixedN.F has 2 to {} bits N, 0 to N of them fractional", widest));
-    }
-    return true;
-  }
-  struct Prefix {
-    std::string_view name;
-    FamilyKind kind;
-    int narrowest;
-  };
-  for (const Prefix& prefix :
-       {Prefix{"int", FamilyKind::kInt, 2}, Prefix{"uint", FamilyKind::kUint, 1},
-        Prefix{"dfx", FamilyKind::kDfx, 2}}) {
-    if (!family.starts_with(prefix.name)) continue;
-    const std::optional<int> count = ParseCount(family.substr(prefix.name.size()), kAnyCount);
-    if (!count.has_value()) continue;
-    draft.kind = prefix.kind;
-    draft.bits = *count;
-    if (draft.accumulator && draft.kind != FamilyKind::kInt) {
-      return SizeError(family, "an accumulator is an intN, a fixedN.F or a float");
-    }
-    if (*count < prefix.narrowest || *count > widest) {
-      return SizeError(
-          family, fmt::format("{}N has {} to {} bits{}", prefix.name, prefix.narrowest, widest,
-                              family == "int1" ? " (one signed bit has no nonzero value)" : ""));
-    }
-    return true;
-  }
-  return false;
+  BITSCAPE_CHECK(false, "every ScaleRule has a case");
 }
 
 Minifloat FloatOf(const FormatDraft& draft) {
@@ -106,114 +63,85 @@ Minifloat FloatOf(const FormatDraft& draft) {
           .mantissa_bits = draft.mantissa_bits,
           .bias = draft.bias.value_or(DefaultBias(draft.exponent_bits, draft.specials)),
           .specials = draft.specials,
-          .underflow = draft.flush ? Underflow::kFlush : Underflow::kGradual};
+          .underflow = draft.underflow};
 }
 
-// Catalogue rows that name a float: those whose notation is another text.
-struct NamedFloat {
-  const CatalogRow* row;
-  FormatDraft draft;
-};
-
-FormatDraft DraftOf(const CatalogRow& row) {
-  FormatDraft draft;
-  std::string_view rest = row.notation;
-  const std::string_view family = rest.substr(0, rest.find(':'));
-  const absl::StatusOr<bool> known = ReadFloatFamily(family, draft);
-  BITSCAPE_CHECK(known.ok() && *known, "an alias in the catalogue stands for a float");
-  while (rest.find(':') != std::string_view::npos) {
-    rest.remove_prefix(rest.find(':') + 1);
-    const std::string_view modifier = rest.substr(0, rest.find(':'));
-    bool found = false;
-    for (const SpecialValues specials :
-         {SpecialValues::kIeee, SpecialValues::kFn, SpecialValues::kFnuz}) {
-      if (modifier == SpecialsName(specials)) {
-        draft.specials = specials;
-        found = true;
-      }
-    }
-    if (modifier.starts_with("bias=")) {
-      draft.bias = ParseCount(modifier.substr(5), kAnyCount);
-      found = draft.bias.has_value();
-    }
-    BITSCAPE_CHECK(found, "an alias in the catalogue has a bias and special values only");
-  }
-  draft.named = true;
-  return draft;
-}
-
-const std::vector<NamedFloat>& NamedFloats() {
-  static const std::vector<NamedFloat>* const named = [] {
-    auto* floats = new std::vector<NamedFloat>;
-    for (const CatalogRow& row : Catalog()) {
-      if (row.name != row.notation) floats->push_back({&row, DraftOf(row)});
-    }
-    return floats;
-  }();
-  return *named;
-}
-
-absl::Status CheckFloat(const FormatDraft& draft, const Minifloat& type) {
+absl::Status CheckFloat(const FormatDraft& draft, const Minifloat& type, Slot& blame) {
   const std::string name = fmt::format("e{}m{}", type.exponent_bits, type.mantissa_bits);
   if (type.specials == SpecialValues::kIeee && type.mantissa_bits == 0) {
+    blame = Slot::kSpecials;
     return absl::InvalidArgumentError(
         fmt::format("'{}:ieee': a NaN needs a mantissa bit; fn, fnuz and finite need none", name));
   }
+  if (type.underflow == Underflow::kHalved && type.mantissa_bits == 0) {
+    blame = Slot::kUnderflow;
+    return absl::InvalidArgumentError(fmt::format(
+        "'literal' is about subnormals, and '{}' has none without mantissa bits", name));
+  }
+  const bool flush = type.underflow == Underflow::kFlush;
   // The largest magnitude, float32's limits aside: with bias 128 no exponent reaches them.
   Minifloat unlimited = type;
   unlimited.bias = 128;
   const uint32_t largest = LargestFiniteMagnitude(unlimited);
   const uint32_t smallest_normal = uint32_t{1} << type.mantissa_bits;
-  if (largest == 0 || (draft.flush && largest < smallest_normal)) {
-    return absl::InvalidArgumentError(fmt::format("'{}:{}{}' has no nonzero value", name,
-                                                  SpecialsName(type.specials),
-                                                  draft.flush ? ":ftz" : ""));
+  if (largest == 0 || (flush && largest < smallest_normal)) {
+    return absl::InvalidArgumentError(fmt::format(
+        "'{}:{}{}' has no nonzero value", name, SpecialsName(type.specials), flush ? ":ftz" : ""));
   }
   const int top_exponent = std::max(1, static_cast<int>(largest >> type.mantissa_bits));
   // With the default bias, codes beyond float32 are left unused instead.
   const int lowest = std::min(top_exponent - 127, DefaultBias(type.exponent_bits, type.specials));
-  const int highest = 150 - type.mantissa_bits;
+  const int highest = 150 - type.mantissa_bits - (type.underflow == Underflow::kHalved ? 1 : 0);
   if (lowest > highest) {
     return absl::InvalidArgumentError(
-        fmt::format("'{}:{}' holds values below float32's smallest, 2^-149", name,
-                    SpecialsName(type.specials)));
+        fmt::format("'{}:{}{}' holds values below float32's smallest, 2^-149", name,
+                    SpecialsName(type.specials), UnderflowSuffix(type.underflow)));
   }
   if (type.bias < lowest || type.bias > highest) {
+    blame = Slot::kBias;
     return absl::InvalidArgumentError(
-        fmt::format("bias {} takes '{}' beyond float32 (2^-149 to 2^128); allowed: {} to {}",
-                    type.bias, name, lowest, highest));
+        fmt::format("bias {} takes '{}{}' beyond float32 (2^-149 to 2^128); allowed: {} to {}",
+                    type.bias, name, UnderflowSuffix(type.underflow), lowest, highest));
   }
   if (draft.scaled && LargestFinite(type) >= 0x1p127) {
+    blame = Slot::kScaled;
     return absl::InvalidArgumentError(
         fmt::format("'{}' needs no 'scaled': its largest value is float32's", name));
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<NumberFormat> BuildFloat(const FormatDraft& draft) {
+// "e4m3:bias=9:fn", or the name that the catalogue has for it.
+std::string FloatName(const Minifloat& type) {
+  std::string name = fmt::format("e{}m{}", type.exponent_bits, type.mantissa_bits);
+  if (type.bias != DefaultBias(type.exponent_bits, type.specials)) {
+    name += fmt::format(":bias={}", type.bias);
+  }
+  if (type.specials != SpecialValues::kFinite) {
+    name += fmt::format(":{}", SpecialsName(type.specials));
+  }
+  for (const CatalogRow& row : Catalog()) {
+    if (!row.preset && row.notation == name) return std::string(row.name);
+  }
+  return name;
+}
+
+std::string_view SourceOf(std::string_view name, FamilyKind kind) {
+  for (const CatalogRow& row : Catalog()) {
+    if (!row.preset && row.name == name) return row.source;
+  }
+  return FamilySource(kind);
+}
+
+absl::StatusOr<NumberFormat> BuildFloat(const FormatDraft& draft, Slot& blame) {
   const Minifloat type = FloatOf(draft);
-  BITSCAPE_RETURN_IF_ERROR(CheckFloat(draft, type));
+  BITSCAPE_RETURN_IF_ERROR(CheckFloat(draft, type, blame));
   NumberFormat format;
   format.element = type;
-  format.source = Families().front().source;
-  Minifloat with_subnormals = type;
-  with_subnormals.underflow = Underflow::kGradual;
-  for (const NamedFloat& named : NamedFloats()) {
-    if (FloatOf(named.draft) != with_subnormals) continue;
-    format.name = named.row->name;
-    format.source = named.row->source;
-    break;
-  }
-  if (format.name.empty()) {
-    format.name = fmt::format("e{}m{}", type.exponent_bits, type.mantissa_bits);
-    if (type.bias != DefaultBias(type.exponent_bits, type.specials)) {
-      format.name += fmt::format(":bias={}", type.bias);
-    }
-    if (type.specials != SpecialValues::kFinite) {
-      format.name += fmt::format(":{}", SpecialsName(type.specials));
-    }
-  }
-  if (draft.flush) format.name += ":ftz";
+  format.name = FloatName(type);
+  // ftz and scaled use a named float in another way; its source stays.
+  format.source = SourceOf(format.name, FamilyKind::kFloat);
+  format.name += UnderflowSuffix(type.underflow);
   if (draft.scaled) {
     format.name += ":scaled";
     format.scale = ScaleLevel{};
@@ -223,7 +151,6 @@ absl::StatusOr<NumberFormat> BuildFloat(const FormatDraft& draft) {
 
 NumberFormat BuildInteger(const FormatDraft& draft) {
   const bool is_unsigned = draft.kind == FamilyKind::kUint;
-  const bool is_fixed = draft.kind == FamilyKind::kFixed;
   // A zero point leaves no symmetry to keep, so `asym` takes every code.
   const bool full = draft.kind != FamilyKind::kInt || draft.full || draft.asym || draft.accumulator;
   const bool power_of_two = draft.pow2 || draft.kind == FamilyKind::kDfx;
@@ -231,13 +158,12 @@ NumberFormat BuildInteger(const FormatDraft& draft) {
   format.element =
       Integer{.bits = draft.bits, .is_signed = !is_unsigned, .full_range = !is_unsigned && full};
   format.zero_point = draft.asym;
-  if (is_fixed) {
+  if (draft.kind == FamilyKind::kFixed) {
     format.scale = ScaleLevel{.encoding = ScaleEncoding::kFixed,
                               .bits = 0,
                               .min_exponent = -draft.fraction_bits,
                               .max_exponent = -draft.fraction_bits};
     format.name = fmt::format("fixed{}.{}", draft.bits, draft.fraction_bits);
-    format.source = Families()[3].source;
     return format;
   }
   if (!draft.accumulator) {
@@ -247,33 +173,225 @@ NumberFormat BuildInteger(const FormatDraft& draft) {
   if (!is_unsigned && full && power_of_two && !draft.asym) {
     // intN:full:pow2 is dynamic fixed point: one name for one format.
     format.name = fmt::format("dfx{}", draft.bits);
-    format.source = Families()[4].source;
+    format.source = FamilySource(FamilyKind::kDfx);
     return format;
   }
   format.name = fmt::format("{}int{}{}{}{}", is_unsigned ? "u" : "", draft.bits,
                             draft.full && !draft.asym ? ":full" : "", draft.asym ? ":asym" : "",
                             draft.pow2 ? ":pow2" : "");
-  format.source = Families()[is_unsigned ? 2 : 1].source;
   return format;
+}
+
+// The exponent of a group's largest magnitude is stored in excess 2^(E-1) - 1, as IEEE 754 stores
+// one, with every code a number; the scale of the codes is 2^(M-2) below it.
+NumberFormat BuildBfp(const FormatDraft& draft) {
+  const int half = 1 << (draft.shared_exponent_bits - 1);
+  const int below = draft.bits - 2;
+  NumberFormat format;
+  format.element = Integer{.bits = draft.bits};
+  format.scale = ScaleLevel{.encoding = ScaleEncoding::kPowerOfTwo,
+                            .bits = draft.shared_exponent_bits,
+                            .min_exponent = 1 - half - below,
+                            .max_exponent = std::min(half, 127) - below,
+                            .rule = draft.scale_rule};
+  format.block_size = kBfpBlock;
+  format.name = fmt::format("bfp{}", draft.bits);
+  if (draft.shared_exponent_bits != FormatDraft().shared_exponent_bits) {
+    format.name += fmt::format(":exp{}", draft.shared_exponent_bits);
+  }
+  format.name += RuleSuffix(draft.scale_rule);
+  return format;
+}
+
+// Scales are E8M0: 2^-127 to 2^127. MXINT8's elements have six fractional bits, which the scale of
+// its codes takes over.
+NumberFormat BuildMx(const FormatDraft& draft) {
+  const bool integer = draft.kind == FamilyKind::kMxInt;
+  constexpr int kMxint8Fraction = 6;
+  const int below = integer ? kMxint8Fraction : 0;
+  NumberFormat format;
+  if (integer) {
+    format.element = Integer{.bits = draft.bits, .full_range = draft.full};
+    format.name = draft.full ? "mxint8:full" : "mxint8";
+  } else {
+    format.element = FloatOf(draft);
+    format.name = fmt::format("mxfp{}_e{}m{}", ElementBits(format.element), draft.exponent_bits,
+                              draft.mantissa_bits);
+  }
+  format.scale = ScaleLevel{.encoding = ScaleEncoding::kPowerOfTwo,
+                            .bits = 8,
+                            .min_exponent = -127 - below,
+                            .max_exponent = 127 - below,
+                            .rule = draft.scale_rule,
+                            .has_nan = true};
+  format.block_size = kMxBlock;
+  format.name += RuleSuffix(draft.scale_rule);
+  return format;
+}
+
+NumberFormat BuildNvfp4(const FormatDraft& draft) {
+  NumberFormat format;
+  format.element = FloatOf(draft);
+  format.scale = ScaleLevel{.encoding = ScaleEncoding::kE4m3, .bits = 8, .has_nan = true};
+  format.tensor_scale = ScaleLevel{};
+  format.block_size = kNvfp4Block;
+  format.name = "nvfp4";
+  return format;
+}
+
+// The largest value at scale 1 is in [1, 2), so the scale is 2^floor(log2 amax); the paper's
+// exponent bias is 2^E - 1 below its exponent.
+NumberFormat BuildAdaptivFloat(const FormatDraft& draft) {
+  NumberFormat format;
+  format.element = Minifloat{.exponent_bits = draft.exponent_bits,
+                             .mantissa_bits = draft.mantissa_bits,
+                             .bias = (1 << draft.exponent_bits) - 1,
+                             .underflow = Underflow::kAdaptiv};
+  format.scale =
+      ScaleLevel{.encoding = ScaleEncoding::kPowerOfTwo, .bits = 8, .rule = draft.scale_rule};
+  format.name =
+      fmt::format("af{}_{}{}", draft.bits, draft.exponent_bits, RuleSuffix(draft.scale_rule));
+  return format;
+}
+
+// Without a bias of its own the tensor's bias B, 0 to 63, is the scale 2^-B of values of bias 0.
+absl::StatusOr<NumberFormat> BuildCfloat(const FormatDraft& draft, Slot& blame) {
+  FormatDraft fixed = draft;
+  fixed.bias = draft.bias.value_or(0);
+  if (*fixed.bias < 0 || *fixed.bias > kLargestCfloatBias) {
+    blame = Slot::kBias;
+    return absl::InvalidArgumentError(fmt::format("bias {}: CFloat stores 6 bits; allowed: 0 to {}",
+                                                  *fixed.bias, kLargestCfloatBias));
+  }
+  if (draft.bias.has_value()) return BuildFloat(fixed, blame);
+  NumberFormat format;
+  format.element = FloatOf(fixed);
+  format.scale = ScaleLevel{.encoding = ScaleEncoding::kPowerOfTwo,
+                            .bits = 6,
+                            .min_exponent = -kLargestCfloatBias,
+                            .max_exponent = 0};
+  format.name = fmt::format("cfloat{}_1_{}_{}{}", ElementBits(format.element), draft.exponent_bits,
+                            draft.mantissa_bits, UnderflowSuffix(draft.underflow));
+  return format;
+}
+
+absl::StatusOr<NumberFormat> BuildLog(const FormatDraft& draft, Slot& blame) {
+  const Log type{.bits = draft.bits,
+                 .is_signed = !draft.is_unsigned,
+                 .base = draft.base,
+                 .below_full_scale = draft.below_full_scale};
+  NumberFormat format;
+  format.element = type;
+  format.name = fmt::format("log{}", draft.bits);
+  if (draft.base == LogBase::kSqrtTwo) format.name += ":sqrt2";
+  if (draft.base == LogBase::kFour) format.name += ":radix4";
+  if (draft.is_unsigned) format.name += ":unsigned";
+  const double smallest = std::log2(SmallestPositive(type));
+  if (smallest < -149) {
+    blame = draft.base == LogBase::kFour ? Slot::kBase : Slot::kUnsigned;
+    return absl::InvalidArgumentError(fmt::format(
+        "'{}' holds 2^{}, below float32's smallest, 2^-149; fewer bits or ':sqrt2' do not",
+        format.name, smallest));
+  }
+  if (draft.below_full_scale) format.name += ":fsr";
+  format.scale = ScaleLevel{.encoding = ScaleEncoding::kPowerOfTwo, .bits = 8};
+  if (draft.full_scale.has_value()) {
+    const int lowest = std::max(-126, static_cast<int>(std::ceil(-149 - smallest)));
+    if (*draft.full_scale < lowest || *draft.full_scale > 127) {
+      blame = Slot::kFullScale;
+      return absl::InvalidArgumentError(fmt::format(
+          "a full scale of 2^{} takes '{}' beyond float32 (2^-149 to 2^128); allowed: {} to 127",
+          *draft.full_scale, format.name, lowest));
+    }
+    format.scale = ScaleLevel{.encoding = ScaleEncoding::kFixed,
+                              .bits = 0,
+                              .min_exponent = *draft.full_scale,
+                              .max_exponent = *draft.full_scale};
+    format.name += fmt::format("={}", *draft.full_scale);
+  }
+  return format;
+}
+
+NumberFormat BuildLevelSet(const FormatDraft& draft) {
+  NumberFormat format;
+  switch (draft.kind) {
+    case FamilyKind::kCodebook: {
+      const LevelFit fit = draft.fit.value_or(LevelFit::kKmeans);
+      format.element = LevelSet{.levels = draft.levels, .fit = fit, .entries = draft.entries};
+      format.name =
+          fmt::format("codebook{}{}", draft.levels, fit == LevelFit::kLloydMax ? ":lloydmax" : "");
+      if (draft.entries_name != FormatDraft().entries_name) {
+        format.name += fmt::format(":entries={}", draft.entries_name);
+      }
+      return format;
+    }
+    case FamilyKind::kDorefa:
+      // One bit of DoReFa is sign(w) mean|w|, which is BWN's binary: one name for one format.
+      if (draft.bits > 1) {
+        format.element =
+            LevelSet{.levels = 1 << draft.bits, .fit = LevelFit::kDorefa, .entries = {}};
+        format.name = fmt::format("dorefa{}", draft.bits);
+        return format;
+      }
+      [[fallthrough]];
+    case FamilyKind::kBinary: {
+      const LevelFit fit = draft.fit.value_or(LevelFit::kMeanAbs);
+      format.element = LevelSet{.levels = 2, .fit = fit, .entries = {}};
+      format.name = fit == LevelFit::kUnit ? "binary:unit" : "binary";
+      return format;
+    }
+    case FamilyKind::kTernary: {
+      const LevelFit fit = draft.fit.value_or(LevelFit::kTwn);
+      format.element = LevelSet{.levels = 3, .fit = fit, .entries = {}};
+      format.name = fit == LevelFit::kUnit      ? "ternary:unit"
+                    : fit == LevelFit::kAbsMean ? "ternary:absmean"
+                    : fit == LevelFit::kTtq     ? "ternary:ttq"
+                                                : "ternary";
+      return format;
+    }
+    default:
+      BITSCAPE_CHECK(false, "a family of level sets");
+  }
+}
+
+absl::StatusOr<NumberFormat> BuildByKind(const FormatDraft& draft, Slot& blame) {
+  switch (draft.kind) {
+    case FamilyKind::kFloat:
+      return BuildFloat(draft, blame);
+    case FamilyKind::kInt:
+    case FamilyKind::kUint:
+    case FamilyKind::kFixed:
+    case FamilyKind::kDfx:
+      return BuildInteger(draft);
+    case FamilyKind::kBfp:
+      return BuildBfp(draft);
+    case FamilyKind::kMxFloat:
+    case FamilyKind::kMxInt:
+      return BuildMx(draft);
+    case FamilyKind::kNvfp4:
+      return BuildNvfp4(draft);
+    case FamilyKind::kAdaptivFloat:
+      return BuildAdaptivFloat(draft);
+    case FamilyKind::kCfloat:
+      return BuildCfloat(draft, blame);
+    case FamilyKind::kLog:
+      return BuildLog(draft, blame);
+    case FamilyKind::kCodebook:
+    case FamilyKind::kBinary:
+    case FamilyKind::kTernary:
+    case FamilyKind::kDorefa:
+      return BuildLevelSet(draft);
+  }
+  BITSCAPE_CHECK(false, "every FamilyKind has a case");
 }
 
 }  // namespace
 
-absl::StatusOr<bool> ReadFamily(std::string_view family, FormatDraft& draft) {
-  for (const NamedFloat& named : NamedFloats()) {
-    if (family != named.row->name) continue;
-    const bool accumulator = draft.accumulator;
-    draft = named.draft;
-    draft.accumulator = accumulator;
-    return true;
-  }
-  BITSCAPE_ASSIGN_OR_RETURN(const bool is_float, ReadFloatFamily(family, draft));
-  return is_float ? absl::StatusOr<bool>(true) : ReadIntegerFamily(family, draft);
-}
-
-absl::StatusOr<NumberFormat> BuildFormat(const FormatDraft& draft) {
-  if (draft.kind == FamilyKind::kFloat) return BuildFloat(draft);
-  return BuildInteger(draft);
+absl::StatusOr<NumberFormat> BuildFormat(const FormatDraft& draft, Slot& blame) {
+  blame = Slot::kSlots;
+  BITSCAPE_ASSIGN_OR_RETURN(NumberFormat format, BuildByKind(draft, blame));
+  if (format.source.empty()) format.source = SourceOf(format.name, draft.kind);
+  return format;
 }
 
 }  // namespace bitscape::formats

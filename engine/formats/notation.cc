@@ -7,122 +7,19 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <iterator>
 #include <utility>
 
 #include "engine/core/status.h"
 #include "engine/core/suggest.h"
 #include "engine/formats/build_format.h"
 #include "engine/formats/catalog.h"
+#include "engine/formats/modifiers.h"
 
 namespace bitscape::formats {
 namespace {
 
-// What a modifier sets; each may be set once.
-enum Slot {
-  kBias,
-  kSpecials,
-  kFlush,
-  kScaled,
-  kFull,
-  kAsym,
-  kPow2,
-  kGranularity,
-  kRange,
-  kRounding,
-  kOverflow,
-  kRanging,
-  kSlots
-};
-
-constexpr std::string_view kSlotNames[kSlots] = {"the bias",     "the special values",
-                                                 "ftz",          "scaled",
-                                                 "full",         "asym",
-                                                 "pow2",         "the granularity",
-                                                 "the range",    "the rounding",
-                                                 "the overflow", "static or dynamic"};
-
-constexpr unsigned Bit(FamilyKind kind) { return 1U << static_cast<unsigned>(kind); }
-constexpr unsigned kFloats = Bit(FamilyKind::kFloat);
-constexpr unsigned kInts = Bit(FamilyKind::kInt);
-constexpr unsigned kIntegers = kInts | Bit(FamilyKind::kUint);
-constexpr unsigned kAll = ~0U;
-
-struct Modifier {
-  std::string_view name;  // a trailing '=' or letter N: a value follows
-  Slot slot;
-  unsigned kinds;
-  bool accumulators;  // has a meaning for an accumulator
-  void (*set)(FormatDraft& draft, Quantizer& quantizer);
-};
-
-template <auto kMember, auto kValue>
-void Set(FormatDraft&, Quantizer& quantizer) {
-  quantizer.*kMember = kValue;
-}
-template <SpecialValues kValue>
-void SetSpecials(FormatDraft& draft, Quantizer&) {
-  draft.specials = kValue;
-}
-template <bool FormatDraft::*kFlag>
-void SetFlag(FormatDraft& draft, Quantizer&) {
-  draft.*kFlag = true;
-}
-void SetByValue(FormatDraft&, Quantizer&) {}  // SetValue reads these
-
-constexpr Modifier kModifiers[] = {
-    {"bias=N", kBias, kFloats, true, SetByValue},
-    {"ieee", kSpecials, kFloats, true, SetSpecials<SpecialValues::kIeee>},
-    {"fn", kSpecials, kFloats, true, SetSpecials<SpecialValues::kFn>},
-    {"fnuz", kSpecials, kFloats, true, SetSpecials<SpecialValues::kFnuz>},
-    {"finite", kSpecials, kFloats, true, SetSpecials<SpecialValues::kFinite>},
-    {"ftz", kFlush, kFloats, true, SetFlag<&FormatDraft::flush>},
-    {"scaled", kScaled, kFloats, false, SetFlag<&FormatDraft::scaled>},
-    {"full", kFull, kInts, false, SetFlag<&FormatDraft::full>},
-    {"asym", kAsym, kIntegers, false, SetFlag<&FormatDraft::asym>},
-    {"pow2", kPow2, kIntegers, false, SetFlag<&FormatDraft::pow2>},
-    {"tensor", kGranularity, kAll, false, Set<&Quantizer::granularity, Granularity::kTensor>},
-    {"channel", kGranularity, kAll, false, Set<&Quantizer::granularity, Granularity::kChannel>},
-    {"token", kGranularity, kAll, false, Set<&Quantizer::granularity, Granularity::kToken>},
-    {"position", kGranularity, kAll, false, Set<&Quantizer::granularity, Granularity::kPosition>},
-    {"blockN", kGranularity, kAll, false, Set<&Quantizer::granularity, Granularity::kBlock>},
-    {"minmax", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kMinMax>},
-    {"pN", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kPercentile>},
-    {"mse", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kMse>},
-    {"kl", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kKl>},
-    {"aciq", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kAciq>},
-    {"clip=V", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kClip>},
-    {"pact", kRange, kAll, false, Set<&Quantizer::range, RangeMethod::kPact>},
-    {"nearest", kRounding, kAll, true, Set<&Quantizer::rounding, Rounding::kNearestEven>},
-    {"away", kRounding, kAll, true, Set<&Quantizer::rounding, Rounding::kNearestAway>},
-    {"stochastic", kRounding, kAll, true, Set<&Quantizer::rounding, Rounding::kStochastic>},
-    {"floor", kRounding, kAll, true, Set<&Quantizer::rounding, Rounding::kFloor>},
-    {"zero", kRounding, kAll, true, Set<&Quantizer::rounding, Rounding::kTowardZero>},
-    {"saturate", kOverflow, kAll, true, Set<&Quantizer::overflow, Overflow::kSaturate>},
-    {"wrap", kOverflow, kAll, true, Set<&Quantizer::overflow, Overflow::kWrap>},
-    {"static", kRanging, kAll, false, Set<&Quantizer::dynamic_range, false>},
-    {"dynamic", kRanging, kAll, false, Set<&Quantizer::dynamic_range, true>},
-};
-
 bool StartsWithDigit(std::string_view text) {
   return !text.empty() && text.front() >= '0' && text.front() <= '9';
-}
-
-// The row of `token`, and the value that follows its name ("" for plain ones).
-std::pair<const Modifier*, std::string_view> FindModifier(std::string_view token) {
-  for (const Modifier& modifier : kModifiers) {
-    const char last = modifier.name.back();
-    if (last != 'N' && last != 'V') {
-      if (token == modifier.name) return {&modifier, {}};
-      continue;
-    }
-    const std::string_view stem = modifier.name.substr(0, modifier.name.size() - 1);
-    if (!token.starts_with(stem)) continue;
-    const std::string_view value = token.substr(stem.size());
-    // Without '=' only a digit tells blockN and pN from other words.
-    if (stem.back() == '=' || StartsWithDigit(value)) return {&modifier, value};
-  }
-  return {nullptr, {}};
 }
 
 // ASCII only, so that a cut never breaks a character and the caret stands where it should.
@@ -153,13 +50,7 @@ class Parser {
       : text_(text), begin_(begin), end_(end), options_(options) {}
 
   absl::StatusOr<Quantizer> Parse() {
-    size_t position = std::min(text_.find(':', begin_), end_);
-    BITSCAPE_RETURN_IF_ERROR(ParseFamily(text_.substr(begin_, position - begin_)));
-    while (position < end_) {
-      const size_t start = position + 1;
-      position = std::min(text_.find(':', start), end_);
-      BITSCAPE_RETURN_IF_ERROR(ParseModifier(text_.substr(start, position - start), start));
-    }
+    BITSCAPE_RETURN_IF_ERROR(ReadTokens());
     BITSCAPE_RETURN_IF_ERROR(Build());
     BITSCAPE_RETURN_IF_ERROR(CheckUse());
     return std::move(quantizer_);
@@ -169,35 +60,89 @@ class Parser {
   absl::Status Error(size_t offset, std::string_view problem) const {
     return SyntaxError(text_, offset, problem);
   }
-  std::string_view Family() const {
+  // Where a modifier of this slot stands; the family where none does.
+  size_t OffsetOf(Slot slot) const {
+    if (slot == Slot::kSlots) return begin_;
+    return offsets_[static_cast<size_t>(slot)].value_or(begin_);
+  }
+  absl::Status ErrorAt(Slot slot, std::string_view problem) const {
+    return Error(OffsetOf(slot), problem);
+  }
+  std::string_view FamilyToken() const {
     return text_.substr(begin_, std::min(text_.find(':', begin_), end_) - begin_);
+  }
+
+  absl::Status ReadTokens() {
+    draft_.accumulator = options_.accumulator;
+    BITSCAPE_RETURN_IF_ERROR(ParseFamily(FamilyToken()));
+    size_t position = begin_ + FamilyToken().size();
+    while (position < end_) {
+      const size_t start = position + 1;
+      position = std::min(text_.find(':', start), end_);
+      BITSCAPE_RETURN_IF_ERROR(ParseModifier(text_.substr(start, position - start), start));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status ParseFamily(std::string_view family) {
     if (family.empty()) return Error(begin_, "a number format is missing");
-    draft_.accumulator = options_.accumulator;
-    const absl::StatusOr<bool> known = ReadFamily(family, draft_);
-    if (!known.ok()) return Error(begin_, std::string(known.status().message()));
-    if (*known) return absl::OkStatus();
-    std::vector<std::string_view> known_names;
-    for (const CatalogRow& row : Catalog()) {
-      if (row.name != row.notation) known_names.push_back(row.name);
+    bool known = ReadAlias(family);
+    if (!known) {
+      const absl::StatusOr<bool> read = ReadFamily(family, draft_);
+      if (!read.ok()) return Error(begin_, std::string(read.status().message()));
+      known = *read;
     }
-    for (const CatalogRow& row : Families()) known_names.push_back(row.name);
-    return Error(begin_,
-                 fmt::format("unknown number format {}{}; known: {}", Quoted(family),
-                             Suggestion(family, CatalogNames()), fmt::join(known_names, ", ")));
+    if (!known) {
+      return Error(begin_,
+                   fmt::format("unknown number format {}{}; known: {}", Quoted(family),
+                               Suggestion(family, CatalogNames()), fmt::join(KnownNames(), ", ")));
+    }
+    constexpr unsigned kAccumulators =
+        FamilyBit(FamilyKind::kFloat) | FamilyBit(FamilyKind::kInt) | FamilyBit(FamilyKind::kFixed);
+    if (options_.accumulator && (FamilyBit(draft_.kind) & kAccumulators) == 0) {
+      return Error(begin_,
+                   fmt::format("'{}': an accumulator is an intN, a fixedN.F or a float", family));
+    }
+    return absl::OkStatus();
+  }
+
+  // Names that stand for another notation: what it sets is as if it stood here, and the modifiers
+  // that follow may change it.
+  bool ReadAlias(std::string_view family) {
+    for (const CatalogRow& row : Catalog()) {
+      if (row.name != family || row.name == row.notation) continue;
+      const NotationOptions none;
+      Parser parser(row.notation, 0, row.notation.size(), none);
+      const absl::Status read = parser.ReadTokens();
+      BITSCAPE_CHECK(read.ok(), "every row of the catalogue can be read");
+      draft_ = parser.draft_;
+      draft_.accumulator = options_.accumulator;
+      draft_.named = draft_.kind == FamilyKind::kFloat;
+      quantizer_ = parser.quantizer_;
+      grouped_ = parser.grouped_;
+      return true;
+    }
+    return false;
+  }
+
+  static std::vector<std::string_view> KnownNames() {
+    std::vector<std::string_view> names;
+    for (const CatalogRow& row : Catalog()) {
+      if (row.name != row.notation && !row.preset) names.push_back(row.name);
+    }
+    for (const Family& family : Families()) names.push_back(family.name);
+    return names;
   }
 
   bool Applies(const Modifier& modifier) const {
     if (options_.accumulator && !modifier.accumulators) return false;
-    if (modifier.slot == kSpecials && draft_.named) return false;
-    return (modifier.kinds & Bit(draft_.kind)) != 0;
+    if (modifier.slot == Slot::kSpecials && draft_.named) return false;
+    return (modifier.kinds & FamilyBit(draft_.kind)) != 0;
   }
 
   std::vector<std::string> Allowed() const {
     std::vector<std::string> names = options_.extra_names;
-    for (const Modifier& modifier : kModifiers) {
+    for (const Modifier& modifier : Modifiers()) {
       if (Applies(modifier)) names.emplace_back(modifier.name);
     }
     return names;
@@ -206,8 +151,8 @@ class Parser {
   absl::Status ParseModifier(std::string_view token, size_t offset) {
     const std::vector<std::string> allowed = Allowed();
     if (token.empty()) {
-      return Error(offset, fmt::format("a modifier is missing after ':'; '{}' takes: {}", Family(),
-                                       fmt::join(allowed, ", ")));
+      return Error(offset, fmt::format("a modifier is missing after ':'; '{}' takes: {}",
+                                       FamilyToken(), fmt::join(allowed, ", ")));
     }
     if (options_.extra) {
       BITSCAPE_ASSIGN_OR_RETURN(const bool taken, options_.extra(token, offset));
@@ -215,102 +160,179 @@ class Parser {
     }
     const auto [modifier, value] = FindModifier(token);
     if (modifier == nullptr) {
-      return Error(offset,
-                   fmt::format("unknown modifier {}{}; '{}' takes: {}", Quoted(token),
-                               Suggestion(token, allowed), Family(), fmt::join(allowed, ", ")));
+      return Error(
+          offset, fmt::format("unknown modifier {}{}; '{}' takes: {}", Quoted(token),
+                              Suggestion(token, allowed), FamilyToken(), fmt::join(allowed, ", ")));
     }
     if (!Applies(*modifier)) {
-      return Error(offset, fmt::format("'{}' has no meaning for {}'{}'; it takes: {}", token,
-                                       options_.accumulator ? "the accumulator " : "", Family(),
-                                       fmt::join(allowed, ", ")));
+      return Error(offset,
+                   fmt::format("{} has no meaning for {}'{}'{}; it takes: {}", Quoted(token),
+                               options_.accumulator ? "the accumulator " : "", FamilyToken(),
+                               options_.accumulator ? "" : WhyRefused(*modifier, draft_.kind),
+                               fmt::join(allowed, ", ")));
     }
-    if (offsets_[modifier->slot].has_value()) {
-      return Error(
-          offset, fmt::format("'{}' comes second: {} is given once, and stands in column {}", token,
-                              kSlotNames[modifier->slot], *offsets_[modifier->slot] + 1));
+    std::optional<size_t>& given = offsets_[static_cast<size_t>(modifier->slot)];
+    if (given.has_value()) {
+      return Error(offset, fmt::format("{} comes second: {} is given once, and stands in column {}",
+                                       Quoted(token), SlotName(modifier->slot), *given + 1));
     }
-    offsets_[modifier->slot] = offset;
+    given = offset;
     modifier->set(draft_, quantizer_);
-    const char last = modifier->name.back();
-    return last == 'N' || last == 'V' ? SetValue(modifier->slot, token, value, offset)
-                                      : absl::OkStatus();
+    if (modifier->slot == Slot::kGranularity) grouped_ = true;
+    return modifier->TakesValue() ? SetValue(modifier->slot, token, value, offset)
+                                  : absl::OkStatus();
   }
 
-  // Values of bias=N, blockN, pN and clip=V.
   absl::Status SetValue(Slot slot, std::string_view token, std::string_view value, size_t offset) {
-    if (slot == kBias) {
-      const bool negative = value.starts_with('-');
-      const std::optional<int> count = ParseCount(negative ? value.substr(1) : value, 999);
-      if (!count.has_value()) {
-        return Error(offset,
-                     fmt::format("{}: the bias is an integer such as bias=7", Quoted(token)));
+    switch (slot) {
+      case Slot::kBias:
+        return SetCount(value, 999, draft_.bias, offset,
+                        fmt::format("{}: the bias is an integer such as bias=7", Quoted(token)));
+      case Slot::kFullScale:
+        return SetCount(
+            value, 999, draft_.full_scale, offset,
+            fmt::format("{}: the full scale is an exponent of two such as fsr=3", Quoted(token)));
+      case Slot::kSharedExponent: {
+        const std::optional<int> bits = ParseCount(value, 8);
+        if (!bits.has_value() || *bits < 2) {
+          return Error(offset, fmt::format("{}: a shared exponent has 2 to 8 bits", Quoted(token)));
+        }
+        draft_.shared_exponent_bits = *bits;
+        return absl::OkStatus();
       }
-      draft_.bias = negative ? -*count : *count;
-    } else if (slot == kGranularity) {
-      const std::optional<int> count = ParseCount(value, 1 << 20);
-      if (!count.has_value() || *count == 0) {
-        return Error(offset,
-                     fmt::format("{}: a block has 1 to {} elements", Quoted(token), 1 << 20));
+      case Slot::kEntries:
+        return SetEntries(token, value, offset);
+      case Slot::kGranularity: {
+        const std::optional<int> count = ParseCount(value, 1 << 20);
+        if (!count.has_value() || *count == 0) {
+          return Error(offset,
+                       fmt::format("{}: a block has 1 to {} elements", Quoted(token), 1 << 20));
+        }
+        quantizer_.block_size = *count;
+        return absl::OkStatus();
       }
-      quantizer_.block_size = *count;
-    } else {
-      const std::optional<double> number = ParseDecimal(value);
-      const bool clip = quantizer_.range == RangeMethod::kClip;
-      // A bound is a normal float32, as scales are.
-      const double smallest = clip ? 0x1p-126 : 0;
-      const double largest = clip ? 3.4028234663852886e38 : 100;
-      if (!number.has_value() || !(*number > 0 && *number >= smallest && *number <= largest)) {
-        return Error(
-            offset,
-            clip ? fmt::format("{}: the bound is a positive number such as clip=6", Quoted(token))
-                 : fmt::format("{}: a percentile is above 0 and at most 100", Quoted(token)));
-      }
-      quantizer_.range_value = *number;
+      default:
+        return SetRange(token, value, offset);
     }
+  }
+
+  // An integer that may be negative.
+  absl::Status SetCount(std::string_view value, int max, std::optional<int>& target, size_t offset,
+                        std::string_view problem) const {
+    const bool negative = value.starts_with('-');
+    const std::optional<int> count = ParseCount(negative ? value.substr(1) : value, max);
+    if (!count.has_value()) return Error(offset, problem);
+    target = negative ? -*count : *count;
+    return absl::OkStatus();
+  }
+
+  // Values of pN, clip=V and pact=A.
+  absl::Status SetRange(std::string_view token, std::string_view value, size_t offset) {
+    const std::optional<double> number = ParseDecimal(value);
+    const bool percentile = quantizer_.range == RangeMethod::kPercentile;
+    // A bound is a normal float32, as scales are.
+    const double smallest = percentile ? 0 : 0x1p-126;
+    const double largest = percentile ? 100 : 3.4028234663852886e38;
+    if (!number.has_value() || !(*number > 0 && *number >= smallest && *number <= largest)) {
+      return Error(
+          offset, percentile
+                      ? fmt::format("{}: a percentile is above 0 and at most 100", Quoted(token))
+                      : fmt::format("{}: the bound is a positive number such as {}6", Quoted(token),
+                                    token.substr(0, token.size() - value.size())));
+    }
+    quantizer_.range_value = *number;
+    return absl::OkStatus();
+  }
+
+  // Entries are an element format alone: their value is what is stored.
+  absl::Status SetEntries(std::string_view token, std::string_view value, size_t offset) {
+    const size_t begin = offset + token.size() - value.size();
+    BITSCAPE_ASSIGN_OR_RETURN(const Quantizer entries,
+                              ParseQuantizerWithin(text_, begin, offset + token.size()));
+    const NumberFormat& format = entries.format;
+    const Minifloat* const minifloat = std::get_if<Minifloat>(&format.element);
+    const Integer* const integer = std::get_if<Integer>(&format.element);
+    const bool one_word = format.name.find(':') == std::string::npos;
+    if (minifloat != nullptr && !format.scale.has_value() && one_word) {
+      draft_.entries = *minifloat;
+    } else if (integer != nullptr && one_word && format.name.starts_with("int")) {
+      draft_.entries = *integer;
+    } else {
+      return Error(begin, fmt::format("{}: entries are stored in a float without modifiers, such "
+                                      "as fp16, bf16 or e4m3, or in an intN",
+                                      Quoted(value)));
+    }
+    draft_.entries_name = format.name;
     return absl::OkStatus();
   }
 
   absl::Status Build() {
-    absl::StatusOr<NumberFormat> format = BuildFormat(draft_);
-    if (!format.ok()) {
-      const std::optional<size_t> bias = offsets_[kBias];
-      return Error(bias.value_or(begin_), std::string(format.status().message()));
-    }
+    Slot blame = Slot::kSlots;
+    absl::StatusOr<NumberFormat> format = BuildFormat(draft_, blame);
+    if (!format.ok()) return ErrorAt(blame, std::string(format.status().message()));
     quantizer_.format = *std::move(format);
+    if (!grouped_ && quantizer_.format.block_size > 0) {
+      quantizer_.granularity = Granularity::kBlock;
+      quantizer_.block_size = quantizer_.format.block_size;
+    }
+    if (quantizer_.granularity != Granularity::kBlock) quantizer_.block_size = 0;
     return absl::OkStatus();
   }
 
   // Combinations that name no use of the format.
   absl::Status CheckUse() const {
-    const NumberFormat& format = quantizer_.format;
-    const bool default_use = quantizer_.granularity == Granularity::kTensor &&
-                             quantizer_.range == RangeMethod::kMinMax && !quantizer_.dynamic_range;
-    if (!HasScale(format) && !default_use) {
-      size_t offset = end_;
-      for (const Slot slot : {kGranularity, kRange, kRanging}) {
-        offset = std::min(offset, offsets_[slot].value_or(end_));
-      }
-      return Error(
-          offset, fmt::format("'{}' has no scale from the data, so no group shares one and no "
-                              "range is sought{}",
-                              format.name, CanBeScaled(format) ? " (':scaled' gives it one)" : ""));
-    }
+    BITSCAPE_RETURN_IF_ERROR(CheckScale());
     const bool fixed_range =
         quantizer_.range == RangeMethod::kClip || quantizer_.range == RangeMethod::kPact;
     if (fixed_range && quantizer_.dynamic_range) {
-      return Error(*offsets_[kRanging], "'dynamic' contradicts a range that is given or learned");
+      return ErrorAt(Slot::kRanging, "'dynamic' contradicts a range that is given or learned");
     }
-    if (quantizer_.overflow == Overflow::kWrap) {
-      const Integer* integer = std::get_if<Integer>(&format.element);
-      if (integer == nullptr)
-        return Error(*offsets_[kOverflow], "'wrap' is for integers; floats saturate");
-      if (integer->is_signed && !integer->full_range) {
-        return Error(
-            *offsets_[kOverflow],
-            fmt::format(
-                "'wrap' needs the code -2^{}, which a symmetric range lacks: int{}:full:wrap",
-                integer->bits - 1, integer->bits));
+    return quantizer_.overflow == Overflow::kWrap ? CheckWrap() : absl::OkStatus();
+  }
+
+  absl::Status CheckScale() const {
+    const NumberFormat& format = quantizer_.format;
+    const LevelSet* const levels = std::get_if<LevelSet>(&format.element);
+    const bool from_data =
+        HasScale(format) && (levels == nullptr || levels->fit != LevelFit::kUnit);
+    const bool default_use = quantizer_.granularity == Granularity::kTensor &&
+                             quantizer_.range == RangeMethod::kMinMax &&
+                             !quantizer_.dynamic_range && !quantizer_.reciprocal;
+    if (!from_data && !default_use) {
+      size_t offset = end_;
+      for (const Slot slot :
+           {Slot::kGranularity, Slot::kRange, Slot::kReciprocal, Slot::kRanging}) {
+        offset = std::min(offset, offsets_[static_cast<size_t>(slot)].value_or(end_));
       }
+      return Error(
+          offset == end_ ? begin_ : offset,
+          fmt::format("'{}' has no scale from the data, so no group shares one and no "
+                      "range is sought{}",
+                      format.name, CanBeScaled(format) ? " (':scaled' gives it one)" : ""));
+    }
+    if (quantizer_.reciprocal && format.scale.has_value() &&
+        format.scale->encoding == ScaleEncoding::kPowerOfTwo) {
+      return ErrorAt(Slot::kReciprocal,
+                     fmt::format("'reciprocal' changes nothing for '{}': a power of two has an "
+                                 "exact inverse",
+                                 format.name));
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckWrap() const {
+    constexpr unsigned kWrapping = FamilyBit(FamilyKind::kInt) | FamilyBit(FamilyKind::kUint) |
+                                   FamilyBit(FamilyKind::kFixed) | FamilyBit(FamilyKind::kDfx);
+    if ((FamilyBit(draft_.kind) & kWrapping) == 0) {
+      return ErrorAt(Slot::kOverflow,
+                     fmt::format("'wrap' is for integers; '{}' saturates", quantizer_.format.name));
+    }
+    const auto& integer = std::get<Integer>(quantizer_.format.element);
+    if (integer.is_signed && !integer.full_range) {
+      return ErrorAt(
+          Slot::kOverflow,
+          fmt::format("'wrap' needs the code -2^{}, which a symmetric range lacks: int{}:full:wrap",
+                      integer.bits - 1, integer.bits));
     }
     return absl::OkStatus();
   }
@@ -320,7 +342,8 @@ class Parser {
   const NotationOptions& options_;
   FormatDraft draft_;
   Quantizer quantizer_;
-  std::array<std::optional<size_t>, kSlots> offsets_;  // where each was set
+  bool grouped_ = false;  // a granularity was given
+  std::array<std::optional<size_t>, static_cast<size_t>(Slot::kSlots)> offsets_;  // of each given
 };
 
 }  // namespace

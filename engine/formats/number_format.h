@@ -118,6 +118,7 @@ struct ScaleLevel {
   int bits = 32;  // of storage
   int min_exponent = -126, max_exponent = 127;
   ScaleRule rule = ScaleRule::kCover;  // kPowerOfTwo
+  bool has_nan = false;                // a code of the scale is NaN (E8M0, E4M3)
   bool operator==(const ScaleLevel&) const = default;
 };
 

@@ -13,7 +13,7 @@ namespace {
 std::string GranularityText(const Quantizer& quantizer) {
   switch (quantizer.granularity) {
     case Granularity::kTensor:
-      return "";
+      return quantizer.format.block_size > 0 ? ":tensor" : "";
     case Granularity::kChannel:
       return ":channel";
     case Granularity::kToken:
@@ -21,6 +21,7 @@ std::string GranularityText(const Quantizer& quantizer) {
     case Granularity::kPosition:
       return ":position";
     case Granularity::kBlock:
+      if (quantizer.block_size == quantizer.format.block_size) return "";
       return fmt::format(":block{}", quantizer.block_size);
   }
   BITSCAPE_CHECK(false, "every Granularity has a case");
@@ -41,7 +42,7 @@ std::string RangeText(const Quantizer& quantizer) {
     case RangeMethod::kClip:
       return fmt::format(":clip={}", quantizer.range_value);
     case RangeMethod::kPact:
-      return ":pact";
+      return quantizer.range_value > 0 ? fmt::format(":pact={}", quantizer.range_value) : ":pact";
   }
   BITSCAPE_CHECK(false, "every RangeMethod has a case");
 }
@@ -65,9 +66,9 @@ std::string_view RoundingText(Rounding rounding) {
 }  // namespace
 
 std::string Quantizer::ToString() const {
-  return fmt::format("{}{}{}{}{}{}", format.name, GranularityText(*this), RangeText(*this),
-                     RoundingText(rounding), overflow == Overflow::kWrap ? ":wrap" : "",
-                     dynamic_range ? ":dynamic" : "");
+  return fmt::format("{}{}{}{}{}{}{}", format.name, GranularityText(*this), RangeText(*this),
+                     reciprocal ? ":reciprocal" : "", RoundingText(rounding),
+                     overflow == Overflow::kWrap ? ":wrap" : "", dynamic_range ? ":dynamic" : "");
 }
 
 absl::StatusOr<Quantizer> ParseQuantizer(std::string_view notation) {
