@@ -46,6 +46,7 @@ void AddTrialCommands(CommandLine& line);
 void AddNetworkCommands(CommandLine& line);
 void AddDatasetCommands(CommandLine& line);
 void AddFormatCommands(CommandLine& line);
+void AddAccuracyCommand(CommandLine& line, CLI::App* noun);  // of `format`
 void AddAcceleratorCommands(CommandLine& line);
 void AddEvaluationCommands(CommandLine& line);
 void AddServerCommands(CommandLine& line);

@@ -1,5 +1,6 @@
 // bitscape format ...
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/App.hpp>
 #include <charconv>
@@ -10,6 +11,7 @@
 #include "bitscape/v1/format.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/format_page.h"
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
@@ -20,29 +22,6 @@ namespace {
 
 // The server's own limit, so that a larger file is refused before it travels.
 constexpr int64_t kMaxValues = int64_t{1} << 26;
-
-View ViewOf(const v1::Format& format) {
-  View view;
-  const bool at_scale_1 = !format.scale().empty() && !format.scale().starts_with("2^");
-  view.facts = {{"format", format.name()},
-                {"summary", format.summary()},
-                {"source", format.source()},
-                {"bits of a code", std::to_string(format.bits())},
-                {"bits of a value", fmt::format("{} (with the scales of 1,024 values)",
-                                                Number(format.bits_per_value()))},
-                {"range", fmt::format("{} .. {}{}", Number(format.smallest()),
-                                      Number(format.largest()), at_scale_1 ? " at scale 1" : "")},
-                {"smallest positive", Number(format.smallest_positive())},
-                {"scale", format.scale().empty() ? "none" : format.scale()},
-                {"zero point", format.zero_point() ? "yes" : "no"}};
-  if (format.codes().empty()) return view;
-  view.table.columns = {{"CODE", Align::kRight}, {"BITS"}, {"VALUE", Align::kRight}};
-  for (const v1::Format::Code& code : format.codes()) {
-    view.table.rows.push_back({std::to_string(code.code()), code.bits(),
-                               code.value() + (code.unused() ? " (unused)" : "")});
-  }
-  return view;
-}
 
 // "64x3x3x3" -> 64 3 3 3.
 absl::StatusOr<std::vector<int64_t>> ParseShape(const std::string& text) {
@@ -72,18 +51,24 @@ struct RoundOptions {
   std::string format, shape, input, output;
 };
 
+// The values of `file`, which must be as many as the shape tells.
+absl::StatusOr<std::string> ReadTensor(const std::string& file, const std::vector<int64_t>& shape) {
+  int64_t bytes = sizeof(float);
+  for (const int64_t size : shape) bytes *= size;
+  absl::StatusOr<std::string> values = ReadInput(file, kMaxValues * int64_t{sizeof(float)});
+  if (values.ok() && static_cast<int64_t>(values->size()) != bytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: {} bytes, but shape {} takes {} (little-endian float32, 4 bytes a value)",
+                    file, values->size(), fmt::join(shape, "x"), bytes));
+  }
+  return values;
+}
+
 absl::Status Round(Session& session, const RoundOptions& options) {
   const auto shape = ParseShape(options.shape);
   if (!shape.ok()) return shape.status();
-  int64_t bytes = sizeof(float);
-  for (const int64_t size : *shape) bytes *= size;
-  const auto values = ReadInput(options.input, kMaxValues * int64_t{sizeof(float)});
+  const auto values = ReadTensor(options.input, *shape);
   if (!values.ok()) return values.status();
-  if (static_cast<int64_t>(values->size()) != bytes) {
-    return absl::InvalidArgumentError(
-        fmt::format("{}: {} bytes, but shape {} takes {} (little-endian float32, 4 bytes a value)",
-                    options.input, values->size(), options.shape, bytes));
-  }
   auto stub = session.Stub<v1::FormatService>();
   if (!stub.ok()) return stub.status();
   Call call;
@@ -127,6 +112,80 @@ void AddRound(CommandLine& line, CLI::App* noun) {
   verb->add_option("--output", options->output, "File to write")->required();
 }
 
+struct CompareOptions {
+  std::vector<std::string> formats;
+  std::string tensor, shape, network, dataset;
+  int images = 0;
+};
+
+absl::Status Compare(Session& session, const CompareOptions& options) {
+  if (options.tensor.empty() == options.network.empty()) {
+    return absl::InvalidArgumentError(
+        "what to round is missing: --tensor FILE --shape SIZES, or --network NAME");
+  }
+  v1::CompareFormatsRequest first;
+  auto& header = *first.mutable_header();
+  header.mutable_formats()->Assign(options.formats.begin(), options.formats.end());
+  std::string values;
+  if (!options.tensor.empty()) {
+    const auto shape = ParseShape(options.shape);
+    if (!shape.ok()) return shape.status();
+    auto read = ReadTensor(options.tensor, *shape);
+    if (!read.ok()) return read.status();
+    values = *std::move(read);
+    header.mutable_shape()->Assign(shape->begin(), shape->end());
+  } else {
+    header.set_network(Qualified("networks", options.network));
+    header.set_dataset(Qualified("datasets", options.dataset));
+    header.set_images(options.images);
+  }
+  auto stub = session.Stub<v1::FormatService>();
+  if (!stub.ok()) return stub.status();
+  Call call;
+  v1::FormatComparison comparison;
+  const auto writer = (*stub)->CompareFormats(call.context(), &comparison);
+  // A failed write means that the server has ended the call: Finish says why.
+  if (writer->Write(first)) {
+    ForEachChunk(values, [&](std::string_view chunk) {
+      v1::CompareFormatsRequest request;
+      request.set_chunk(std::string(chunk));
+      return writer->Write(request);
+    });
+  }
+  writer->WritesDone();
+  const absl::Status status = session.Check(writer->Finish());
+  if (!status.ok()) return status;
+  return Print(session.globals, comparison, ViewOf(comparison), "rows");
+}
+
+void AddCompare(CommandLine& line, CLI::App* noun) {
+  const auto options = std::make_shared<CompareOptions>();
+  CLI::App* verb = line.AddVerb(
+      noun, "compare",
+      "Compares how formats round a tensor, or a network's weights and activations: signal to "
+      "quantization noise, largest error, shares of saturated and underflowed values.",
+      "format compare int8 fp8_e4m3 mxfp8_e4m3 --tensor weights.f32 --shape 64x3x3x3\n"
+      "format compare int4:channel int4:channel:mse mxfp4_e2m1 --network dscnn\n"
+      "format compare int8 uint8:p99.9 --network resnet8 --dataset fashion-mnist -o csv",
+      [options](Session& session) { return Compare(session, *options); });
+  verb->add_option("formats", options->formats, "Notations, 1 to 64")->required();
+  CLI::Option* tensor =
+      verb->add_option("--tensor", options->tensor, "File of raw little-endian float32 values");
+  CLI::Option* shape = verb->add_option("--shape", options->shape, "Its sizes: 64x3x3x3");
+  CLI::Option* network =
+      verb->add_option("--network", options->network, "Instead of a file: this network's weights");
+  CLI::Option* dataset = verb->add_option(
+      "--dataset", options->dataset, "And the activations that its layers take from this dataset");
+  CLI::Option* images =
+      verb->add_option("--images", options->images,
+                       "Calibration images that give activations (0: the server's default)")
+          ->check(Count32());
+  tensor->needs(shape)->excludes(network);
+  shape->needs(tensor);
+  dataset->needs(network);
+  images->needs(dataset);
+}
+
 }  // namespace
 
 void AddFormatCommands(CommandLine& line) {
@@ -144,35 +203,52 @@ void AddFormatCommands(CommandLine& line) {
         View view;
         view.table.columns = {{"FORMAT"},
                               {"BITS", Align::kRight},
+                              {"BITS A VALUE", Align::kRight},
                               {"LARGEST", Align::kRight},
                               {"SMALLEST POSITIVE", Align::kRight},
                               {"SCALE"},
-                              {"SUMMARY"}};
+                              {"SUMMARY"},
+                              {"SOURCE"}};
         for (const v1::Format& format : formats->formats()) {
           view.table.rows.push_back({format.name(), std::to_string(format.bits()),
-                                     Number(format.largest()), Number(format.smallest_positive()),
-                                     format.scale(), format.summary()});
+                                     Number(format.bits_per_value()), Number(format.largest()),
+                                     Number(format.smallest_positive()), format.scale(),
+                                     format.summary(), format.source()});
         }
-        view.note = "Any eXmY, intN, uintN, fixedN.F and dfxN is a format, too.";
+        view.note =
+            "Bits a value: with the scales of 1,024 values. Largest and smallest positive: at "
+            "scale 1. Families take any size: eXmY, intN, uintN, fixedN.F, dfxN, bfpM, afN_E, "
+            "logN, "
+            "codebookL.";
         return Print(session.globals, *formats, view, "formats");
       });
   list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
 
-  const auto name = std::make_shared<std::string>();
+  struct ShowOptions {
+    std::string name, html;
+  };
+  const auto options = std::make_shared<ShowOptions>();
   CLI::App* show = line.AddVerb(
-      noun, "show", "Shows what a format is, and its decode table up to 256 codes.",
-      "format show fp8_e4m3\nformat show int4:channel\nformat show e3m2 -o json",
-      [name](Session& session) {
+      noun, "show",
+      "Shows what a format is: its bits, its levels on a line, its decode table up to 256 codes.",
+      "format show fp8_e4m3\nformat show int4:channel\nformat show e3m2 -o json\n"
+      "format show mxfp4_e2m1 --html mxfp4.html",
+      [options](Session& session) {
         auto stub = session.Stub<v1::FormatService>();
         if (!stub.ok()) return stub.status();
         v1::GetFormatRequest request;
-        request.set_name(*name);
+        request.set_name(options->name);
         const auto format = session.Invoke(&v1::FormatService::Stub::GetFormat, **stub, request);
         if (!format.ok()) return format.status();
+        if (!options->html.empty()) return WriteOutput(options->html, RenderFormatPage(*format));
         return Print(session.globals, *format, ViewOf(*format), "codes");
       });
-  show->add_option("format", *name, "Any notation")->required();
+  show->add_option("format", options->name, "Any notation")->required();
+  show->add_option("--html", options->html,
+                   "Write a self-contained page instead: number line, boundaries, decode table");
   AddRound(line, noun);
+  AddCompare(line, noun);
+  AddAccuracyCommand(line, noun);
 }
 
 }  // namespace bitscape::cli

@@ -2,11 +2,13 @@
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "bitscape/v1/evaluation.grpc.pb.h"
 #include "bitscape/v1/network.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
@@ -104,6 +106,91 @@ void AddImport(CommandLine& line, CLI::App* noun) {
   verb->add_flag("--validate-only", options->validate_only, "Checks the file and keeps nothing");
 }
 
+View ViewOf(const v1::QuantizationErrors& errors) {
+  View view;
+  view.facts = {{"plan", errors.plan()},
+                {"images", Count(errors.images())},
+                {"correct", fmt::format("{} ({} unquantized)", Count(errors.correct()),
+                                        Count(errors.unquantized_correct()))},
+                {"loss", fmt::format("{} ({} unquantized)", Number(errors.loss()),
+                                     Number(errors.unquantized_loss()))},
+                {"logits", Decibels(errors.logits_sqnr_db())}};
+  view.table.columns = {{"RANK", Align::kRight},
+                        {"LAYER"},
+                        {"ALONE: LOSS", Align::kRight},
+                        {"IMAGES", Align::kRight},
+                        {"WEIGHTS", Align::kRight},
+                        {"ACTIVATIONS", Align::kRight},
+                        {"RESULT", Align::kRight},
+                        {"BITS OF SUMS", Align::kRight},
+                        {"FORMATS"}};
+  std::vector<const v1::QuantizationErrors::Layer*> layers;
+  for (const auto& layer : errors.layers()) layers.push_back(&layer);
+  std::stable_sort(layers.begin(), layers.end(),
+                   [](const auto* a, const auto* b) { return a->rank() < b->rank(); });
+  for (const auto* layer : layers) {
+    const bool integers = layer->lecture_sum_bits() > 0;
+    view.table.rows.push_back(
+        {std::to_string(layer->rank()), layer->name(),
+         fmt::format("{:+.4f}", layer->loss_increase()),
+         fmt::format("{:+d}", -layer->correct_lost()),
+         layer->has_weights_sqnr_db() ? Decibels(layer->weights_sqnr_db()) : "-",
+         Decibels(layer->activations_sqnr_db()), Decibels(layer->output_sqnr_db()),
+         integers ? fmt::format("{}/{}/{}", layer->lecture_sum_bits(), layer->tight_sum_bits(),
+                                layer->weight_sum_bits())
+                  : "-",
+         fmt::format("{} x {}", layer->weights(), layer->activations())});
+  }
+  view.note =
+      "Most sensitive first. Alone: what the mean loss rises by, and images won or lost, with this "
+      "layer alone quantized. dB: signal to quantization noise. Result: with the layers before. "
+      "Bits "
+      "of exact sums: n_w + n_a + ceil(log2 RSC), by the codes' ranges, by these weights.";
+  return view;
+}
+
+void AddErrors(CommandLine& line, CLI::App* noun) {
+  struct Options {
+    std::string network, dataset, plan;
+    int images = 0, calibration_images = 0;
+    int64_t seed = 0;
+  };
+  const auto options = std::make_shared<Options>();
+  CLI::App* verb = line.AddVerb(
+      noun, "errors",
+      "Shows what a plan's rounding does to each layer, the most sensitive first, and the bits "
+      "that its sums need.",
+      "network errors --network resnet8 --dataset fashion-mnist --plan "
+      "weights=int4:channel,activations=int8\n"
+      "network errors --network dscnn --dataset fashion-mnist --plan "
+      "weights=mxfp4_e2m1,activations=mxfp8_e4m3 -o csv",
+      [options](Session& session) {
+        auto stub = session.Stub<v1::EvaluationService>();
+        if (!stub.ok()) return stub.status();
+        v1::MeasureErrorsRequest message;
+        message.set_network(Qualified("networks", options->network));
+        message.set_dataset(Qualified("datasets", options->dataset));
+        message.set_plan(options->plan);
+        message.set_images(options->images);
+        message.set_calibration_images(options->calibration_images);
+        message.set_seed(options->seed);
+        const auto errors =
+            session.Invoke(&v1::EvaluationService::Stub::MeasureErrors, **stub, message);
+        if (!errors.ok()) return errors.status();
+        return Print(session.globals, *errors, ViewOf(*errors), "layers");
+      });
+  verb->add_option("--network", options->network, "The network")->required();
+  verb->add_option("--dataset", options->dataset, "The dataset")->required();
+  verb->add_option("--plan", options->plan, "weights=...,activations=...,accumulator=...")
+      ->required();
+  verb->add_option("--images", options->images, "Of the validation split (0: the server's default)")
+      ->check(Count32());
+  verb->add_option("--calibration-images", options->calibration_images,
+                   "Images that ranges are found from (0: the server's default)")
+      ->check(Count32());
+  verb->add_option("--seed", options->seed, "Of what is random (0: 1)")->check(Integer64());
+}
+
 }  // namespace
 
 void AddNetworkCommands(CommandLine& line) {
@@ -149,6 +236,7 @@ void AddNetworkCommands(CommandLine& line) {
         return Print(session.globals, *network, ViewOf(*network), "layers");
       });
   describe->add_option("network", *name, "The network's name")->required();
+  AddErrors(line, noun);
 }
 
 }  // namespace bitscape::cli

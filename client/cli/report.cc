@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "client/cli/front_view.h"
+#include "client/cli/html.h"
 #include "client/cli/scatter.h"
 #include "client/cli/text.h"
 #include "client/cli/trouble.h"
@@ -16,55 +17,6 @@ namespace {
 
 // The close-up shows what is within so many points of the best plan.
 constexpr double kCloseUpPoints = 3;
-
-constexpr char kStyle[] = R"(
-:root { color-scheme: light dark; --back: #fff; --text: #1c2128; --dim: #5c6773; --grid: #e3e7eb;
-        --dot: #8fa1b3; --front: #0a6cce; --reference: #c2410c; }
-@media (prefers-color-scheme: dark) {
-  :root { --back: #14181d; --text: #e4e9ee; --dim: #97a3af; --grid: #2b323a;
-          --dot: #5f7183; --front: #58a6ff; --reference: #fb923c; } }
-body { background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif;
-       max-width: 1400px; margin: 0 auto; padding: 24px; }
-h1 { font-size: 24px; margin: 0 0 4px; } h2 { font-size: 18px; margin: 32px 0 8px; }
-p.lead, figcaption, footer { color: var(--dim); } figure { margin: 0; }
-svg { width: 100%; max-width: 1100px; height: auto; }
-p.trouble { color: var(--reference); } .grid { stroke: var(--grid); }
-.tick, .axis, .label { fill: var(--dim); font-size: 12px; } .label { fill: var(--reference); }
-.line { fill: none; stroke: var(--front); stroke-width: 1.5; }
-.dot { fill: var(--dot); fill-opacity: .75; } .on-front { fill: var(--front); fill-opacity: 1; }
-.reference { fill: var(--reference); fill-opacity: 1; }
-.dot:hover { stroke: var(--text); stroke-width: 2; }
-.wide { overflow: auto; max-width: 100%; max-height: 90vh; }
-@media print { .wide { overflow: visible; max-height: none; } }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: 3px 12px 3px 0; text-align: left; white-space: nowrap;
-         border-bottom: 1px solid var(--grid); }
-th { color: var(--dim); font-weight: 600; } .right { text-align: right; }
-tr.marked td { color: var(--reference); }
-td.long { white-space: normal; overflow-wrap: anywhere; min-width: 18em; }
-)";
-
-std::string HtmlTable(const Table& table, bool mark_last_column) {
-  std::string html = "<div class=\"wide\"><table><thead><tr>";
-  const auto align = [&](size_t i) {
-    return table.columns[i].align == Align::kRight ? " class=\"right\"" : "";
-  };
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    html += fmt::format("<th{}>{}</th>", align(i), EscapeHtml(table.columns[i].title));
-  }
-  html += "</tr></thead><tbody>\n";
-  for (const auto& row : table.rows) {
-    html += mark_last_column && !row.back().empty() ? "<tr class=\"marked\">" : "<tr>";
-    for (size_t i = 0; i < row.size(); ++i) {
-      // Mixed plans and reasons are sentences: they may take several lines.
-      constexpr size_t kLong = 60;
-      html += fmt::format("<td{}>{}</td>", row[i].size() > kLong ? " class=\"long\"" : align(i),
-                          EscapeHtml(row[i]));
-    }
-    html += "</tr>\n";
-  }
-  return html + "</tbody></table></div>\n";
-}
 
 Scatter ScatterOf(const ReportData& data) {
   std::set<std::string> on_front;
@@ -178,13 +130,7 @@ std::string RenderReport(const ReportData& data) {
   const std::string title = data.sweep.spec().display_name().empty()
                                 ? data.sweep.name()
                                 : data.sweep.spec().display_name();
-  std::string html = fmt::format(
-      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n"
-      "<p class=\"lead\">{2}</p>\n",
-      EscapeHtml(title), kStyle, EscapeHtml(Lead(data)));
-  html += Trouble(data);
+  std::string html = Trouble(data);
   html += Figures(data);
   html += "<h2>The Pareto front</h2>\n" + HtmlTable(FrontTable(data.front), true);
   html +=
@@ -195,10 +141,9 @@ std::string RenderReport(const ReportData& data) {
       "cost model; energy and latency are of one inference, area is the machine's.</p>\n";
   html += fmt::format("<details><summary>All {} trials</summary>\n{}</details>\n",
                       data.trials.trials_size(), HtmlTable(TrialTable(data), false));
-  html += fmt::format(
-      "<footer><p>{}, {}. {}</p></footer>\n</body>\n</html>\n", EscapeHtml(data.sweep.name()),
-      EscapeHtml(TimeOf(data.sweep.end_time())) + " UTC", EscapeHtml(data.versions));
-  return html;
+  html += fmt::format("<footer><p>{}, {} UTC. {}</p></footer>\n", EscapeHtml(data.sweep.name()),
+                      EscapeHtml(TimeOf(data.sweep.end_time())), EscapeHtml(data.versions));
+  return HtmlPage(title, Lead(data), html);
 }
 
 }  // namespace bitscape::cli

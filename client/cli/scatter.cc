@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "client/cli/html.h"
+
 namespace bitscape::cli {
 namespace {
 
@@ -161,32 +163,6 @@ std::string LabelsOf(const Frame& frame, const std::vector<ScatterPoint>& points
 }
 
 }  // namespace
-
-std::string EscapeHtml(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        escaped += "&amp;";
-        break;
-      case '<':
-        escaped += "&lt;";
-        break;
-      case '>':
-        escaped += "&gt;";
-        break;
-      case '"':
-        escaped += "&quot;";
-        break;
-      case '\'':
-        escaped += "&#39;";
-        break;
-      default:
-        escaped += c;
-    }
-  }
-  return escaped;
-}
 
 std::vector<double> LogTicks(double low, double high) {
   std::vector<double> ticks;

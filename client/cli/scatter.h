@@ -26,8 +26,6 @@ struct Scatter {
   std::optional<double> y_from;
 };
 
-std::string EscapeHtml(std::string_view text);
-
 // Round values from `low` to `high`, at least 3: 1, 2 and 5 times powers of ten, or evenly spaced
 // ones where these are fewer.
 std::vector<double> LogTicks(double low, double high);

@@ -74,6 +74,10 @@ std::string Count(double count) {
   return digits;
 }
 
+std::string Decibels(double value) {
+  return std::isinf(value) && value > 0 ? "exact" : fmt::format("{:.2f} dB", value);
+}
+
 std::string Number(double value) { return fmt::format("{:.6g}", value); }
 
 std::string TimeOf(const google::protobuf::Timestamp& time) {

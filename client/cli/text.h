@@ -21,6 +21,7 @@ std::string Area(double area_um2);                            // "1.234 mm2"
 std::string Seconds(double seconds);                          // "1.234 ms"
 std::string Bytes(double bytes);                              // "76.1 KiB"
 std::string Count(double count);                              // "12,345"
+std::string Decibels(double value);                           // "31.25 dB", "exact" for infinity
 std::string Number(double value);                             // at most 6 digits
 std::string TimeOf(const google::protobuf::Timestamp& time);  // "2026-01-31 12:34:56", UTC; or "-"
 double SecondsOf(const google::protobuf::Duration& duration);

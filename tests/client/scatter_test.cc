@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "client/cli/html.h"
+
 namespace bitscape::cli {
 namespace {
 

@@ -1,0 +1,152 @@
+#include "client/cli/format_page.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "client/cli/html.h"
+#include "client/cli/text.h"
+
+namespace bitscape::cli {
+namespace {
+
+constexpr int kTerminalLine = 78;
+
+// "1 sign, 4 exponent, 3 mantissa bits".
+std::string FieldsText(const v1::Format& format) {
+  std::string text;
+  for (const v1::Format::Field& field : format.fields()) {
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", field.bits(), field.name());
+  }
+  return text.empty() ? fmt::format("{}", format.bits()) : text;
+}
+
+std::vector<std::pair<std::string, std::string>> Facts(const v1::Format& format) {
+  const bool at_scale_1 = !format.scale().empty() && !format.scale().starts_with("2^");
+  return {{"format", format.name()},
+          {"summary", format.summary()},
+          {"source", format.source()},
+          {"bits of a code", fmt::format("{} ({})", format.bits(), FieldsText(format))},
+          {"bits of a value",
+           fmt::format("{} (with the scales of 1,024 values)", Number(format.bits_per_value()))},
+          {"range", fmt::format("{} .. {}{}", Number(format.smallest()), Number(format.largest()),
+                                at_scale_1 ? " at scale 1" : "")},
+          {"smallest positive", Number(format.smallest_positive())},
+          {"scale", format.scale().empty() ? "none" : format.scale()},
+          {"zero point", format.zero_point() ? "yes" : "no"}};
+}
+
+Table CodeTable(const v1::Format& format) {
+  Table table;
+  table.columns = {{"CODE", Align::kRight}, {"BITS"}, {"VALUE", Align::kRight}};
+  for (const v1::Format::Code& code : format.codes()) {
+    table.rows.push_back({std::to_string(code.code()), code.bits(),
+                          code.value() + (code.unused() ? " (unused)" : "")});
+  }
+  return table;
+}
+
+Table LevelTable(const v1::Format& format) {
+  Table table;
+  table.columns = {{"LEVEL", Align::kRight}, {"FROM", Align::kRight}};
+  for (const v1::Format::Level& level : format.levels()) {
+    table.rows.push_back(
+        {Number(level.value()), level.has_lower_boundary() ? Number(level.lower_boundary()) : "-"});
+  }
+  return table;
+}
+
+// One box a bit, coloured by its field.
+std::string FieldsSvg(const v1::Format& format) {
+  constexpr double kBox = 26, kHeight = 62;
+  std::string svg = fmt::format(
+      "<svg viewBox=\"0 0 {} {}\" style=\"max-width:{}px\" role=\"img\" aria-label=\"{}\">\n",
+      kBox * format.bits() + 2, kHeight, kBox * format.bits() + 2, EscapeHtml(FieldsText(format)));
+  double x = 1;
+  for (const v1::Format::Field& field : format.fields()) {
+    const double width = kBox * field.bits();
+    for (int bit = 0; bit < field.bits(); ++bit) {
+      svg += fmt::format(
+          "<rect class=\"field {}\" x=\"{:.1f}\" y=\"1\" width=\"{}\" height=\"30\"/>\n",
+          EscapeHtml(field.name()), x + kBox * bit, kBox);
+    }
+    svg +=
+        fmt::format("<text class=\"tick\" x=\"{:.1f}\" y=\"48\" text-anchor=\"middle\">{}</text>\n",
+                    x + width / 2,
+                    EscapeHtml(field.name().substr(0, field.bits() < 2 ? 1 : std::string::npos)));
+    x += width;
+  }
+  return svg + "</svg>\n";
+}
+
+}  // namespace
+
+NumberLine NumberLineOf(const v1::Format& format) {
+  NumberLine line;
+  for (const v1::Format::Level& level : format.levels()) {
+    line.levels.push_back(level.value());
+    if (level.has_lower_boundary()) line.boundaries.push_back(level.lower_boundary());
+  }
+  return line;
+}
+
+View ViewOf(const v1::Format& format) {
+  View view;
+  view.facts = Facts(format);
+  view.table = CodeTable(format);
+  if (format.codes().empty()) view.table = {};
+  if (format.levels_size() > 1) {
+    view.note = fmt::format("{} levels on a line:\n{}", format.levels_size(),
+                            NumberLineText(NumberLineOf(format), kTerminalLine));
+  }
+  return view;
+}
+
+View ViewOf(const v1::FormatComparison& comparison) {
+  View view;
+  view.table.columns = {{"FORMAT"},
+                        {"TENSOR"},
+                        {"BITS A VALUE", Align::kRight},
+                        {"SQNR", Align::kRight},
+                        {"LARGEST ERROR", Align::kRight},
+                        {"SATURATED", Align::kRight},
+                        {"UNDERFLOWED", Align::kRight},
+                        {"VALUES", Align::kRight}};
+  for (const v1::FormatComparison::Row& row : comparison.rows()) {
+    if (!row.error().empty()) {
+      view.table.rows.push_back({row.format(), row.tensor(), "-", "-", "-", "-", "-", row.error()});
+      continue;
+    }
+    view.table.rows.push_back({row.format(), row.tensor(), Number(row.bits_per_value()),
+                               Decibels(row.sqnr_db()), Number(row.max_error()),
+                               Percent(row.saturated()), Percent(row.underflowed()),
+                               Count(row.values())});
+  }
+  view.note =
+      "SQNR: mean square of the values over that of the errors. Saturated: beyond the largest "
+      "level of their group. Underflowed: not zero, rounded to zero.";
+  return view;
+}
+
+std::string RenderFormatPage(const v1::Format& format) {
+  std::string body = "<h2>Bits</h2>\n<figure>" + FieldsSvg(format) + "</figure>\n";
+  Table facts;
+  facts.columns = {{""}, {""}};
+  for (const auto& [name, value] : Facts(format)) facts.rows.push_back({name, value});
+  body += HtmlTable(facts, false);
+  if (format.levels_size() > 1) {
+    body += fmt::format(
+        "<h2>Levels on a line</h2>\n<figure>{}<figcaption>Long marks are the {} levels{}, short "
+        "ones the decision boundaries between them; hover for values.</figcaption></figure>\n",
+        NumberLineSvg(NumberLineOf(format)), format.levels_size(),
+        format.scale().empty() || format.scale().starts_with("2^") ? "" : " at scale 1");
+    body += "<h2>Decision boundaries</h2>\n" + HtmlTable(LevelTable(format), false) +
+            "<p class=\"lead\">From: the smallest value that is rounded to the level.</p>\n";
+  }
+  if (!format.codes().empty()) {
+    body += "<h2>Decode table</h2>\n" + HtmlTable(CodeTable(format), false);
+  }
+  return HtmlPage(format.name(), format.summary(), body);
+}
+
+}  // namespace bitscape::cli
