@@ -1,12 +1,11 @@
+#include "engine/formats/notation.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <rapidcheck/gtest.h>
 
-#include <map>
 #include <set>
 
 #include "engine/formats/catalog.h"
-#include "engine/formats/modifiers.h"
 #include "tests/engine/formats/test_formats.h"
 
 namespace bitscape::formats {
@@ -299,223 +298,23 @@ TEST(NotationMessages, LongAndUnprintableTextsAreShortened) {
               testing::Not(HasSubstr("scaled")));
 }
 
-// Every word that a notation can hold after its family, values included.
-std::vector<std::string> ModifierWords() {
-  std::vector<std::string> words;
-  for (const Modifier& modifier : Modifiers()) {
-    if (!modifier.TakesValue()) {
-      words.emplace_back(modifier.name);
-      continue;
-    }
-    const std::string stem(
-        modifier.name.substr(0, modifier.name.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ")));
-    for (const char* value : {"1", "5", "16", "32", "99.9", "-2", "0", "1e-07", "int8", "fp16",
-                              "e4m3", "bf16", "200"}) {
-      words.push_back(stem + value);
-    }
-  }
-  return words;
-}
-
-std::vector<std::string> FamilyWords() {
-  std::vector<std::string> words = TestFormats();
-  for (const std::string& name : LevelSetTestFormats()) words.push_back(name);
-  for (const CatalogRow& row : Catalog()) {
-    if (row.preset) words.emplace_back(row.name);
-  }
-  return words;
-}
-
-int ColumnOf(const absl::Status& status) {
-  const std::string message(status.message());
-  if (!message.starts_with("column ")) return -1;
-  return std::stoi(message.substr(7));
-}
-
-// What every text gets: a quantizer that prints and is read back, or an error with a place in it.
-void CheckAnswer(const std::string& notation) {
-  const absl::StatusOr<Quantizer> parsed = ParseQuantizer(notation);
-  if (!parsed.ok()) {
-    RC_ASSERT(parsed.status().code() == absl::StatusCode::kInvalidArgument);
-    const int column = ColumnOf(parsed.status());
-    RC_ASSERT(column >= 1);
-    RC_ASSERT(column <= static_cast<int>(notation.size()) + 1);
-    return;
-  }
-  const std::string printed = parsed->ToString();
-  const absl::StatusOr<Quantizer> again = ParseQuantizer(printed);
-  RC_ASSERT(again.ok());
-  RC_ASSERT(*again == *parsed);
-  RC_ASSERT(again->ToString() == printed);
-}
-
-TEST(NotationPairs, EveryFamilyAndModifierParsesOrNamesTheToken) {
-  const std::vector<std::string> words = ModifierWords();
-  int accepted = 0, refused = 0;
-  for (const std::string& family : FamilyWords()) {
-    for (const std::string& word : words) {
-      const std::string notation = family + ":" + word;
-      const absl::StatusOr<Quantizer> parsed = ParseQuantizer(notation);
-      if (parsed.ok()) {
-        ++accepted;
-        EXPECT_EQ(MustParse(parsed->ToString()), *parsed) << notation;
-        continue;
-      }
-      ++refused;
-      const std::string message(parsed.status().message());
-      const int column = ColumnOf(parsed.status());
-      EXPECT_GE(column, 1) << notation << ": " << message;
-      // The problem stands in the first line: the second repeats the text.
-      const std::string problem = message.substr(0, message.find('\n'));
-      const std::string stem = word.substr(0, word.find_first_of("=0123456789-"));
-      const bool names = problem.find(word) != std::string::npos ||
-                         problem.find(stem) != std::string::npos ||
-                         problem.find(word.substr(word.find('=') + 1)) != std::string::npos ||
-                         problem.find("no scale from the data") != std::string::npos;
-      EXPECT_TRUE(names) << notation << ": " << message;
-    }
-  }
-  EXPECT_GT(accepted, 1000);
-  EXPECT_GT(refused, 1000);
-}
-
-// One format, one name: what differs prints differently.
-TEST(NotationPairs, DifferentQuantizersPrintDifferently) {
-  std::map<std::string, Quantizer> printed;
-  std::map<std::string, NumberFormat> named;
-  const std::vector<std::string> words = ModifierWords();
-  for (const std::string& family : FamilyWords()) {
-    for (const std::string& word : words) {
-      const absl::StatusOr<Quantizer> parsed = ParseQuantizer(family + ":" + word);
-      if (!parsed.ok()) continue;
-      EXPECT_EQ(printed.emplace(parsed->ToString(), *parsed).first->second, *parsed);
-      EXPECT_EQ(named.emplace(parsed->format.name, parsed->format).first->second, parsed->format);
-    }
-  }
-  // And what is equal prints equally: no two names hold one format.
-  for (auto first = named.begin(); first != named.end(); ++first) {
-    NumberFormat renamed = first->second;
-    for (auto second = std::next(first); second != named.end(); ++second) {
-      renamed.name = second->second.name;
-      renamed.source = second->second.source;
-      EXPECT_FALSE(renamed == second->second) << first->first << " and " << second->first;
-    }
-  }
-}
-
-RC_GTEST_PROP(NotationProperty, AnswersAnyCombination, ()) {
-  static const std::vector<std::string>* const families =
-      new std::vector<std::string>(FamilyWords());
-  static const std::vector<std::string>* const words =
-      new std::vector<std::string>(ModifierWords());
-  std::string notation = *rc::gen::elementOf(*families);
-  const int count = *rc::gen::inRange(0, 5);
-  for (int i = 0; i < count; ++i) {
-    const std::string word = *rc::gen::elementOf(*words);
-    // Words that don't apply are left out, so that long combinations are reached.
-    if (ParseQuantizer(notation + ":" + word).ok() || *rc::gen::inRange(0, 20) == 0) {
-      notation += ":" + word;
-    }
-  }
-  CheckAnswer(notation);
-}
-
-RC_GTEST_PROP(NotationProperty, TheOrderOfModifiersIsFree, ()) {
-  static const std::vector<std::string>* const families =
-      new std::vector<std::string>(FamilyWords());
-  static const std::vector<std::string>* const words =
-      new std::vector<std::string>(ModifierWords());
-  const std::string family = *rc::gen::elementOf(*families);
-  std::vector<std::string> taken;
-  std::string notation = family;
-  for (int i = 0; i < 8; ++i) {
-    const std::string word = *rc::gen::elementOf(*words);
-    if (!ParseQuantizer(notation + ":" + word).ok()) continue;
-    notation += ":" + word;
-    taken.push_back(word);
-  }
-  std::string reversed = family;
-  for (size_t i = taken.size(); i > 0; --i) reversed += ":" + taken[i - 1];
-  // A row's own modifiers ("log4:fsr") stay in front, so only the words' order changed.
-  RC_ASSERT(MustParse(reversed) == MustParse(notation));
-}
-
-RC_GTEST_PROP(NotationProperty, AnswersAnyText, (const std::string& text)) {
-  CheckAnswer(text);
-  CheckAnswer("int8:" + text);
-  CheckAnswer(text + ":channel");
-}
-
-// Texts of the letters that notations are made of reach further than random bytes.
-RC_GTEST_PROP(NotationProperty, AnswersAlmostNotations, ()) {
-  const std::string letters = "abefilmnopstxz0123489:=._-";
-  const auto text = *rc::gen::container<std::string>(rc::gen::elementOf(letters));
-  const std::string family = *rc::gen::elementOf(
-      std::vector<std::string>{"", "e4m3", "bfp", "mxfp", "log4:", "codebook16:", "af8_",
-                               "cfloat8_1_4_3:", "codebook4:entries="});
-  CheckAnswer(family + text);
-}
-
-TEST(StorageBits, CountsCodesScalesAndZeroPoints) {
-  const auto bits = [](const char* name) { return StorageBits(MustParse(name), 4, 10); };
-  EXPECT_EQ(bits("int8"), 4 * 10 * 8 + 32);
-  EXPECT_EQ(bits("int8:channel"), 4 * 10 * 8 + 4 * 32);
-  EXPECT_EQ(bits("uint4:asym:channel"), 4 * 10 * 4 + 4 * (32 + 4));
-  EXPECT_EQ(bits("dfx8:channel"), 4 * 10 * 8 + 4 * 8);
-  EXPECT_EQ(bits("int4:block4"), 4 * 10 * 4 + 4 * 3 * 32);
-  EXPECT_EQ(bits("fixed8.4"), 320);
-  EXPECT_EQ(bits("fp16"), 640);
-  EXPECT_EQ(bits("tf32"), 760);
-}
-
-TEST(FormatProperties, BitsAndScales) {
-  EXPECT_EQ(ElementBits(MustParse("tf32").format), 19);
-  EXPECT_EQ(ElementBits(MustParse("fp4_e2m1").format), 4);
-  EXPECT_EQ(ScaleBits(MustParse("int8").format), 32);
-  EXPECT_EQ(ScaleBits(MustParse("dfx8").format), 8);
-  EXPECT_EQ(ScaleBits(MustParse("fixed8.4").format), 0);
-  EXPECT_EQ(ScaleBits(MustParse("uint4:asym").format), 36);
-  EXPECT_EQ(ScaleBits(MustParse("fp16").format), 0);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int8:channel"), 1, 64) / 64, 8.5);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("fp8_e4m3"), 1, 64) / 64, 8);
-  // One scale for each block, whatever the group.
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int4:block32"), 1, 1024) / 1024, 5);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("fp8_e4m3:scaled:block16"), 1, 1024) / 1024, 10);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("dfx8:block32"), 1, 64) / 64, 8.25);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("uint4:asym:block64"), 1, 128) / 128, 4 + 36.0 / 64);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int4:block32"), 1, 40) / 40,
-                   4 + 2 * 32.0 / 40);  // 32 and 8
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int4:block32"), 1, 16) / 16, 6);
-  EXPECT_DOUBLE_EQ(StorageBits(MustParse("int8:token"), 1, 64) / 64, 8.5);
-}
-
-TEST(FormatProperties, Kinds) {
-  EXPECT_TRUE(IsFloat32(Float32().format));
-  EXPECT_FALSE(IsFloat32(MustParse("fp32:ftz").format));
-  EXPECT_FALSE(IsFloat32(MustParse("tf32").format));
-  EXPECT_TRUE(IsIntegerLike(MustParse("fixed8.4").format));
-  EXPECT_FALSE(IsIntegerLike(MustParse("e1m2:scaled").format));
-  EXPECT_TRUE(HasScale(MustParse("dfx8").format));
-  EXPECT_FALSE(HasScale(MustParse("fixed8.4").format));
-  EXPECT_FALSE(HasScale(MustParse("fp8_e4m3").format));
-  EXPECT_TRUE(HasScale(MustParse("fp8_e4m3:scaled").format));
-}
-
-TEST(FormatProperties, RangesFromTheSpecifications) {
-  const auto largest = [](std::string_view name) {
-    return LargestFinite(MustParse(name).format.element);
+// What plans write for partial sums: integers, fixed point and floats alone.
+TEST(Accumulators, TakeRegistersOnly) {
+  const auto parse = [](std::string_view text) {
+    const NotationOptions options{.accumulator = true, .extra = {}, .extra_names = {}};
+    return ParseQuantizerWithin(text, 0, text.size(), options);
   };
-  EXPECT_EQ(largest("fp16"), 65504);
-  EXPECT_EQ(largest("fp8_e4m3"), 448);
-  EXPECT_EQ(largest("fp8_e5m2"), 57344);
-  EXPECT_EQ(largest("e4m3:fnuz"), 240);
-  EXPECT_EQ(largest("fp6_e3m2"), 28);
-  EXPECT_EQ(largest("fp6_e2m3"), 7.5);
-  EXPECT_EQ(largest("fp4_e2m1"), 6);
-  EXPECT_EQ(largest("e1m2"), 3.5);
-  EXPECT_EQ(largest("e8m7"), largest("bf16"));  // its top exponent is beyond float32
-  EXPECT_EQ(SmallestPositive(MustParse("bf16").format.element), 0x1p-133);
-  EXPECT_EQ(SmallestPositive(MustParse("fp16:ftz").format.element), 0x1p-14);
+  for (const char* name : {"int32", "fixed24.8", "fp16", "e6m9", "ms_fp9", "e4m3:literal"}) {
+    EXPECT_TRUE(parse(name).ok()) << name;
+  }
+  for (const char* name : {"mxint8", "nvfp4", "bfp8", "msfp12", "af8_3", "cfloat16", "log4",
+                           "codebook16", "binary", "twn", "dorefa4", "uint8", "dfx8"}) {
+    EXPECT_THAT(std::string(parse(name).status().message()),
+                HasSubstr("an accumulator is an intN, a fixedN.F or a float"))
+        << name;
+  }
+  EXPECT_THAT(std::string(parse("fp16:scaled").status().message()),
+              HasSubstr("'scaled' has no meaning for the accumulator 'fp16'"));
 }
 
 }  // namespace
