@@ -38,8 +38,7 @@ struct Quantizer {
 };
 
 // Reads the notation. Errors: kInvalidArgument with the text, a caret position (1-based column),
-// what is allowed, and the nearest valid name; kUnimplemented for a form of the notation that this
-// build can't compute yet.
+// what is allowed, and the nearest valid name.
 absl::StatusOr<Quantizer> ParseQuantizer(std::string_view notation);
 
 // The quantizer that changes nothing: fp32.
