@@ -1,131 +1,17 @@
 #include "engine/formats/codec.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "engine/core/random.h"
 #include "engine/core/status.h"
+#include "engine/formats/element_rounding.h"
 #include "engine/formats/minifloat.h"
+#include "engine/formats/scale.h"
 
 namespace bitscape::formats {
 namespace {
-
-// Rounds |v| = `magnitude`, exact in double, to an integer. `negative` is the sign of v, which
-// floor needs.
-double RoundMagnitude(double magnitude, bool negative, Rounding rounding, uint64_t random) {
-  const double whole = std::floor(magnitude);
-  const double fraction = magnitude - whole;
-  bool up = false;
-  switch (rounding) {
-    case Rounding::kNearestEven:
-      up = fraction > 0.5 || (fraction == 0.5 && std::fmod(whole, 2.0) == 1.0);
-      break;
-    case Rounding::kNearestAway:
-      up = fraction >= 0.5;
-      break;
-    case Rounding::kStochastic:
-      up = std::ldexp(static_cast<double>(random >> 11), -53) < fraction;
-      break;
-    case Rounding::kFloor:
-      up = negative && fraction > 0;
-      break;
-    case Rounding::kTowardZero:
-      break;
-  }
-  return up ? whole + 1 : whole;
-}
-
-uint32_t EncodeNotANumber(const Minifloat& type) {
-  switch (type.specials) {
-    case SpecialValues::kFinite:
-      return 0;
-    case SpecialValues::kIeee:  // quiet: the first mantissa bit set
-      return ((uint32_t{1} << (type.exponent_bits + 1)) - 1) << (type.mantissa_bits - 1);
-    case SpecialValues::kFn:
-      return SignBit(type) - 1;
-    case SpecialValues::kFnuz:
-      return SignBit(type);
-  }
-  BITSCAPE_CHECK(false, "every SpecialValues has a case");
-}
-
-// The magnitude of finite |v| = `value` > 0, rounded.
-uint32_t EncodeMagnitude(const Minifloat& type, double value, bool negative, Rounding rounding,
-                         uint64_t random) {
-  const int exponent = std::max(std::ilogb(value), MinExponent(type));
-  const double units = std::ldexp(value, type.mantissa_bits - exponent);
-  // `units` below the hidden bit: subnormal. A carry to the next power of two runs on into the
-  // exponent.
-  const double rounded = RoundMagnitude(units, negative, rounding, random);
-  const double steps = std::ldexp(exponent - MinExponent(type), type.mantissa_bits) + rounded;
-  const uint32_t largest = LargestFiniteMagnitude(type);
-  if (steps > largest) return largest;
-  const uint32_t magnitude = static_cast<uint32_t>(steps);
-  const bool subnormal = magnitude < (uint32_t{1} << type.mantissa_bits);
-  return subnormal && type.underflow == Underflow::kFlush ? 0 : magnitude;
-}
-
-uint32_t EncodeFloat(const Minifloat& type, float value, Rounding rounding, uint64_t random) {
-  if (IsFloat32Element(type)) return std::bit_cast<uint32_t>(value);
-  if (std::isnan(value)) return EncodeNotANumber(type);
-  const bool negative = std::signbit(value);
-  uint32_t magnitude = 0;
-  if (std::isinf(value)) {
-    magnitude = LargestFiniteMagnitude(type);
-    if (type.specials == SpecialValues::kIeee) magnitude += 1;
-  } else if (value != 0) {
-    magnitude =
-        EncodeMagnitude(type, std::fabs(static_cast<double>(value)), negative, rounding, random);
-  }
-  if (magnitude == 0 && type.specials == SpecialValues::kFnuz) return 0;
-  return negative ? magnitude | SignBit(type) : magnitude;
-}
-
-float DecodeFloat(const Minifloat& type, uint32_t code) {
-  if (IsFloat32Element(type)) return std::bit_cast<float>(code);
-  const uint32_t sign = code & SignBit(type);
-  const uint32_t magnitude = code & (SignBit(type) - 1);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  if (type.specials == SpecialValues::kFnuz && sign != 0 && magnitude == 0) return nan;
-  const uint32_t largest = LargestFiniteMagnitude(type);
-  float value = 0;
-  if (magnitude <= largest) {
-    value = static_cast<float>(MagnitudeValue(type, magnitude));
-  } else if (type.specials == SpecialValues::kFn && magnitude == SignBit(type) - 1) {
-    return nan;
-  } else if (type.specials == SpecialValues::kIeee && magnitude != largest + 1) {
-    return nan;
-  } else {
-    value = std::numeric_limits<float>::infinity();
-  }
-  // A flushed code of fnuz is +0, the only zero there is.
-  const bool negative = sign != 0 && !(value == 0 && type.specials == SpecialValues::kFnuz);
-  return negative ? -value : value;
-}
-
-// The code as a number: overflow(round(value) + zero_point).
-int64_t EncodeInteger(const Integer& type, float value, Rounding rounding, Overflow overflow,
-                      uint64_t random, int64_t zero_point) {
-  const double smallest = SmallestFinite(type);
-  const double largest = LargestFinite(type);
-  if (std::isnan(value)) return zero_point;
-  if (std::isinf(value)) return static_cast<int64_t>(value < 0 ? smallest : largest);
-  const double magnitude =
-      RoundMagnitude(std::fabs(static_cast<double>(value)), value < 0, rounding, random);
-  double code = value < 0 ? -magnitude : magnitude;
-  if (overflow == Overflow::kWrap) {
-    // Exact: a remainder by a power of two, and small integers.
-    const double modulus = std::ldexp(1.0, type.bits);
-    code = std::fmod(code, modulus) + static_cast<double>(zero_point);
-    code -= modulus * std::floor((code - smallest) / modulus);
-  }
-  // Under wrap only the code that a symmetric range leaves out is still beyond it.
-  return static_cast<int64_t>(
-      std::clamp(overflow == Overflow::kWrap ? code : code + static_cast<double>(zero_point),
-                 smallest, largest));
-}
 
 // A group's arithmetic for one element. A scale of 1 leaves even a signalling NaN alone.
 struct RoundOne {
@@ -147,15 +33,118 @@ struct RoundOne {
         EncodeInteger(type, Unscaled(value), rounding, overflow, random, scaling.zero_point);
     return Scaled(static_cast<float>(code - scaling.zero_point));
   }
-  float operator()(const Log&, float, uint64_t) const {
-    BITSCAPE_CHECK(false, "no notation gives a log format yet");
+  float operator()(const Log& type, float value, uint64_t random) const {
+    return Scaled(DecodeLog(type, EncodeLog(type, Unscaled(value), rounding, random)));
   }
-  float operator()(const LevelSet&, float, uint64_t) const {
-    BITSCAPE_CHECK(false, "no notation gives a level set yet");
+  float operator()(const LevelSet&, float value, uint64_t random) const {
+    BITSCAPE_CHECK(scaling.levels != nullptr, "a level set rounds by its fitted levels");
+    const LevelTable& table = *scaling.levels;
+    return Scaled(table.levels[EncodeLevel(table, scaling.scale, value, rounding, random)]);
   }
 };
 
+// The magnitude that the scale of a block is found from: NaN where a value is not finite and the
+// scale can say so, else the largest finite one.
+float LargestMagnitude(std::span<const float> values, bool scale_has_nan) {
+  float largest = 0;
+  for (const float value : values) {
+    if (std::isfinite(value)) {
+      largest = std::max(largest, std::fabs(value));
+    } else if (scale_has_nan) {
+      return std::numeric_limits<float>::quiet_NaN();
+    }
+  }
+  return largest;
+}
+
 }  // namespace
+
+double RoundMagnitude(double magnitude, bool negative, Rounding rounding, uint64_t random) {
+  const double whole = std::floor(magnitude);
+  const double fraction = magnitude - whole;
+  bool up = false;
+  switch (rounding) {
+    case Rounding::kNearestEven:
+      up = fraction > 0.5 || (fraction == 0.5 && std::fmod(whole, 2.0) == 1.0);
+      break;
+    case Rounding::kNearestAway:
+      up = fraction >= 0.5;
+      break;
+    case Rounding::kStochastic:
+      up = UnitDraw(random) < fraction;
+      break;
+    case Rounding::kFloor:
+      up = negative && fraction > 0;
+      break;
+    case Rounding::kTowardZero:
+      break;
+  }
+  return up ? whole + 1 : whole;
+}
+
+bool RoundsUpInGap(double lower, double upper, double magnitude, bool upper_is_even, bool negative,
+                   Rounding rounding, uint64_t random) {
+  const double middle = (lower + upper) / 2;
+  switch (rounding) {
+    case Rounding::kNearestEven:
+      return magnitude > middle || (magnitude == middle && upper_is_even);
+    case Rounding::kNearestAway:
+      return magnitude >= middle;
+    case Rounding::kStochastic:
+      return UnitDraw(random) * (upper - lower) < magnitude - lower;
+    case Rounding::kFloor:
+      return negative;
+    case Rounding::kTowardZero:
+      return false;
+  }
+  BITSCAPE_CHECK(false, "every Rounding has a case");
+}
+
+int64_t EncodeInteger(const Integer& type, float value, Rounding rounding, Overflow overflow,
+                      uint64_t random, int64_t zero_point) {
+  const double smallest = SmallestFinite(type);
+  const double largest = LargestFinite(type);
+  if (std::isnan(value)) return zero_point;
+  if (std::isinf(value)) return static_cast<int64_t>(value < 0 ? smallest : largest);
+  const double magnitude =
+      RoundMagnitude(std::fabs(static_cast<double>(value)), value < 0, rounding, random);
+  double code = value < 0 ? -magnitude : magnitude;
+  if (overflow == Overflow::kWrap) {
+    // Exact: a remainder by a power of two, and small integers.
+    const double modulus = std::ldexp(1.0, type.bits);
+    code = std::fmod(code, modulus) + static_cast<double>(zero_point);
+    code -= modulus * std::floor((code - smallest) / modulus);
+  }
+  // Under wrap only the code that a symmetric range leaves out is still beyond it.
+  return static_cast<int64_t>(
+      std::clamp(overflow == Overflow::kWrap ? code : code + static_cast<double>(zero_point),
+                 smallest, largest));
+}
+
+float DecodeInteger(const Integer& type, uint32_t code) {
+  const int64_t modulus = int64_t{1} << type.bits;
+  int64_t value = static_cast<int64_t>(code) & (modulus - 1);
+  if (type.is_signed && value >= modulus / 2) value -= modulus;
+  return static_cast<float>(value);
+}
+
+bool Saturates(const ElementType& element, double magnitude) {
+  struct Visitor {
+    double magnitude;
+    bool operator()(const Minifloat& type) const {
+      return magnitude > 0 && FloatSteps(type, magnitude, false, Rounding::kNearestEven, 0) >
+                                  LargestFiniteMagnitude(type);
+    }
+    bool operator()(const Integer& type) const {
+      return RoundMagnitude(magnitude, false, Rounding::kNearestEven, 0) > LargestFinite(type);
+    }
+    bool operator()(const Log& type) const {
+      return magnitude > 0 && NearestLogCode(type, magnitude) > LargestLogCode(type);
+    }
+    bool operator()(const LevelSet&) const { return false; }
+  };
+  return std::visit(Visitor{magnitude}, element);
+}
 
 bool Scaling::operator==(const Scaling& other) const {
   const bool same_levels =
@@ -180,11 +169,9 @@ uint32_t Encode(const ElementType& element, float value, Rounding rounding, Over
       const uint64_t mask = (uint64_t{1} << type.bits) - 1;
       return static_cast<uint32_t>(static_cast<uint64_t>(code) & mask);
     }
-    uint32_t operator()(const Log&) const {
-      BITSCAPE_CHECK(false, "no notation gives a log format yet");
-    }
+    uint32_t operator()(const Log& type) const { return EncodeLog(type, value, rounding, random); }
     uint32_t operator()(const LevelSet&) const {
-      BITSCAPE_CHECK(false, "no notation gives a level set yet");
+      BITSCAPE_CHECK(false, "a level set has codes through EncodeLevel only");
     }
   };
   return std::visit(Visitor{value, rounding, overflow, random}, element);
@@ -194,17 +181,10 @@ float Decode(const ElementType& element, uint32_t code) {
   struct Visitor {
     uint32_t code;
     float operator()(const Minifloat& type) const { return DecodeFloat(type, code); }
-    float operator()(const Integer& type) const {
-      const int64_t modulus = int64_t{1} << type.bits;
-      int64_t value = static_cast<int64_t>(code) & (modulus - 1);
-      if (type.is_signed && value >= modulus / 2) value -= modulus;
-      return static_cast<float>(value);
-    }
-    float operator()(const Log&) const {
-      BITSCAPE_CHECK(false, "no notation gives a log format yet");
-    }
+    float operator()(const Integer& type) const { return DecodeInteger(type, code); }
+    float operator()(const Log& type) const { return DecodeLog(type, code); }
     float operator()(const LevelSet&) const {
-      BITSCAPE_CHECK(false, "no notation gives a level set yet");
+      BITSCAPE_CHECK(false, "the values of a level set stand in its table");
     }
   };
   return std::visit(Visitor{code}, element);
@@ -214,12 +194,39 @@ void RoundReference(const ElementType& element, Rounding rounding, Overflow over
                     const Scaling& scaling, std::span<const float> values, std::span<float> rounded,
                     RandomKey key) {
   BITSCAPE_CHECK(values.size() == rounded.size(), "one result for each value");
+  if (std::isnan(scaling.scale)) {
+    std::fill(rounded.begin(), rounded.end(), std::numeric_limits<float>::quiet_NaN());
+    return;
+  }
   const RoundOne round_one{rounding, overflow, scaling};
   const bool draws = rounding == Rounding::kStochastic;
   for (size_t i = 0; i < values.size(); ++i) {
     const uint64_t random = draws ? RandomBits(key.seed, key.stream, key.first + i) : 0;
     rounded[i] =
         std::visit([&](const auto& type) { return round_one(type, values[i], random); }, element);
+  }
+}
+
+void RoundBlocksReference(const NumberFormat& format, const BlockRounding& options,
+                          std::span<const float> values, std::span<float> rounded,
+                          std::span<float> scales, RandomKey key) {
+  BITSCAPE_CHECK(values.size() == rounded.size(), "one result for each value");
+  BITSCAPE_CHECK(options.block > 0, "blocks hold values");
+  const size_t block = static_cast<size_t>(options.block);
+  BITSCAPE_CHECK(scales.empty() || scales.size() == (values.size() + block - 1) / block,
+                 "one scale for each block");
+  const bool has_nan = ScaleHasNan(format);
+  for (size_t begin = 0; begin < values.size(); begin += block) {
+    const size_t size = std::min(block, values.size() - begin);
+    const std::span<const float> own = values.subspan(begin, size);
+    const Scaling scaling{
+        .scale = ScaleForMagnitude(format, LargestMagnitude(own, has_nan), options.tensor_scale),
+        .reciprocal = options.reciprocal};
+    if (!scales.empty()) scales[begin / block] = scaling.scale;
+    RandomKey own_key = key;
+    own_key.first += begin;
+    RoundReference(format.element, options.rounding, options.overflow, scaling, own,
+                   rounded.subspan(begin, size), own_key);
   }
 }
 

@@ -21,4 +21,11 @@ float ScaleForMagnitude(const NumberFormat& format, float amax, float tensor_sca
 // level.
 float TensorScaleForMagnitude(const NumberFormat& format, float amax);
 
+// Whether the stored scale of a group can be NaN, which a NaN or an infinity in the group makes it.
+bool ScaleHasNan(const NumberFormat& format);
+
+// `scale` (> 0) as a float32 scale is stored: a normal float32, so that no unit flushes it, and
+// small enough for `largest_code` steps to stay finite.
+float StoredFloat32Scale(double scale, double largest_code);
+
 }  // namespace bitscape::formats
