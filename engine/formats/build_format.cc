@@ -7,7 +7,6 @@
 #include <string>
 
 #include "engine/core/status.h"
-#include "engine/formats/catalog.h"
 #include "engine/formats/minifloat.h"
 
 namespace bitscape::formats {
@@ -286,7 +285,10 @@ absl::StatusOr<NumberFormat> BuildLog(const FormatDraft& draft, Slot& blame) {
   if (draft.base == LogBase::kSqrtTwo) format.name += ":sqrt2";
   if (draft.base == LogBase::kFour) format.name += ":radix4";
   if (draft.is_unsigned) format.name += ":unsigned";
-  const double smallest = std::log2(SmallestPositive(type));
+  // log2 of code 1's value: the codes' exponents end at 0, or a step below.
+  const double step = draft.base == LogBase::kSqrtTwo ? 0.5 : draft.base == LogBase::kFour ? 2 : 1;
+  const int exponent_codes = 1 << (draft.bits - (draft.is_unsigned ? 0 : 1));
+  const double smallest = step * (2 - exponent_codes - (draft.below_full_scale ? 1 : 0));
   if (smallest < -149) {
     blame = draft.base == LogBase::kFour ? Slot::kBase : Slot::kUnsigned;
     return absl::InvalidArgumentError(fmt::format(

@@ -22,10 +22,11 @@ double LogStep(LogBase base) {
   BITSCAPE_CHECK(false, "every LogBase has a case");
 }
 
-// base^(c - C), a step lower below full scale.
+// base^(c - C), a step lower below full scale; in float32, as codes decode.
 double LogLevel(const Log& type, int code) {
   const int largest = (1 << (type.bits - (type.is_signed ? 1 : 0))) - 1;
-  return std::exp2(LogStep(type.base) * (code - largest - (type.below_full_scale ? 1 : 0)));
+  return static_cast<float>(
+      std::exp2(LogStep(type.base) * (code - largest - (type.below_full_scale ? 1 : 0))));
 }
 
 }  // namespace

@@ -98,6 +98,7 @@ TEST(FormatProperties, ElementsOfEveryFamily) {
   // FP4 of radix 4: 4^-6 to 1, which is 4^-3 to 4^3 at scale 4^3.
   EXPECT_EQ(SmallestPositive(element("fp4_radix4")), 0x1p-12);
   EXPECT_EQ(LargestFinite(element("log4:fsr")), 0.5);
+  EXPECT_EQ(LargestFinite(element("log4:sqrt2:fsr")), 0.70710678F);
   EXPECT_EQ(std::get<LevelSet>(element("codebook16:lloydmax:entries=bf16")),
             (LevelSet{.levels = 16,
                       .fit = LevelFit::kLloydMax,
