@@ -30,14 +30,30 @@ struct Field {
 };
 std::vector<Field> FieldsOf(const NumberFormat& format);
 
-// How `rounded` differs from `values`, finite values only. Shape: equal sizes.
+// How `rounded` differs from `values`; of pairs that are both finite.
 struct RoundingError {
   int64_t count = 0, not_finite = 0;
   double signal_power = 0, noise_power = 0;  // mean squares
   double max_error = 0;                      // largest |rounded - value|
-  double saturated = 0;    // share of values beyond the largest level that their group has
+  double saturated = 0;    // share of values beyond the outermost levels that their group has
   double underflowed = 0;  // share of nonzero values that became 0
+  int64_t nonzero = 0;     // what `underflowed` is a share of
   double SqnrDb() const;   // 10 log10(signal / noise); infinity without noise
+  // As if the values of `other` had been measured, too.
+  void Merge(const RoundingError& other);
 };
+
+// The outermost values that a group can hold.
+struct ValueLimits {
+  float smallest = 0, largest = 0;
+};
+ValueLimits LimitsOf(const ElementType& element, const Scaling& scaling);
+
+// Values [i * stride, (i + 1) * stride) have limits[i]; with one entry all values have it. A value
+// is beyond a limit where it exceeds it by more than float32's rounding of scale and product (2^-22
+// of it). Shape: values.size() == rounded.size() == limits.size() * stride, or one limit; the last
+// run may be shorter.
+RoundingError MeasureError(std::span<const float> values, std::span<const float> rounded,
+                           std::span<const ValueLimits> limits, size_t stride = 1);
 
 }  // namespace bitscape::formats
