@@ -7,6 +7,7 @@
 #include <cfloat>
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "engine/core/random.h"
@@ -16,6 +17,8 @@
 namespace bitscape::formats {
 namespace {
 
+constexpr Rounding kRoundings[] = {Rounding::kNearestEven, Rounding::kNearestAway,
+                                   Rounding::kStochastic, Rounding::kFloor, Rounding::kTowardZero};
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // Random bit patterns: every exponent, subnormals, NaNs with payloads and infinities among them.
@@ -28,9 +31,9 @@ std::vector<float> RandomPatterns(size_t count, uint64_t stream) {
 }
 
 // Values near the grid of `element`: multiples of a quarter step, where the ties are.
-std::vector<float> NearGrid(const ElementType& element, float scale) {
+std::vector<float> NearGrid(const ElementType& element, float scale, uint64_t codes = 4096) {
   std::vector<float> values;
-  for (uint64_t i = 0; i < 4096; ++i) {
+  for (uint64_t i = 0; i < codes; ++i) {
     const auto code = static_cast<uint32_t>(RandomBits(2, 0, i));
     const auto next = code + 1;
     const float a = Decode(element, code), b = Decode(element, next);
@@ -115,8 +118,7 @@ TEST_P(RoundPath, EqualsTheReferenceAtEveryKindOfScale) {
 }
 
 TEST_P(RoundPath, EqualsTheReferenceInEveryRounding) {
-  for (const Rounding rounding : {Rounding::kNearestEven, Rounding::kNearestAway,
-                                  Rounding::kStochastic, Rounding::kFloor, Rounding::kTowardZero}) {
+  for (const Rounding rounding : kRoundings) {
     for (const Overflow overflow : {Overflow::kSaturate, Overflow::kWrap}) {
       for (const float scale : {1.0F, 0.3F}) {
         EXPECT_TRUE(Agrees(rounding, overflow, {scale, 0}, RandomPatterns(1 << 14, 2)));
@@ -124,6 +126,45 @@ TEST_P(RoundPath, EqualsTheReferenceInEveryRounding) {
       }
     }
     EXPECT_TRUE(Agrees(rounding, Overflow::kSaturate, {}, NearGrid(element_, 1)));
+  }
+}
+
+TEST_P(RoundPath, EqualsTheReferenceAtEveryKindOfScaleInEveryRounding) {
+  const std::vector<float> patterns = RandomPatterns(1 << 11, 7);
+  for (const Rounding rounding : kRoundings) {
+    for (const float scale : {0x1p-3F, 0x1p-127F, 0x1p127F, 1e-30F, 1e30F}) {
+      for (const bool reciprocal : {false, true}) {
+        SCOPED_TRACE(testing::Message() << "rounding " << static_cast<int>(rounding) << ", scale "
+                                        << scale << ", reciprocal " << reciprocal);
+        const Scaling scaling{.scale = scale, .reciprocal = reciprocal};
+        EXPECT_TRUE(Agrees(rounding, Overflow::kSaturate, scaling, patterns));
+        EXPECT_TRUE(Agrees(rounding, Overflow::kSaturate, scaling, NearGrid(element_, scale, 64)));
+      }
+    }
+  }
+}
+
+TEST_P(RoundPath, ANanScaleGivesNan) {
+  const Scaling scaling{.scale = std::numeric_limits<float>::quiet_NaN()};
+  for (const Rounding rounding : kRoundings) {
+    EXPECT_TRUE(Agrees(rounding, Overflow::kSaturate, scaling, Specials()));
+  }
+  std::vector<float> rounded(1);
+  Round(element_, Rounding::kNearestEven, Overflow::kSaturate, scaling, {{1.0F}}, rounded);
+  EXPECT_TRUE(std::isnan(rounded[0]));
+}
+
+TEST_P(RoundPath, DrawsWhatItsKeySays) {
+  const std::vector<float> inputs = NearGrid(element_, 1, 256);
+  for (const RandomKey key : {RandomKey{}, RandomKey{7, 1, 3}, RandomKey{~uint64_t{0}, 9, 1 << 30},
+                              RandomKey{5, ~uint64_t{0}, 0xfffffffffffffff0u}}) {
+    std::vector<float> fast(inputs.size()), reference(inputs.size());
+    for (const float scale : {1.0F, 0.9F}) {
+      Round(element_, Rounding::kStochastic, Overflow::kSaturate, {scale, 0}, inputs, fast, key);
+      RoundReference(element_, Rounding::kStochastic, Overflow::kSaturate, {scale, 0}, inputs,
+                     reference, key);
+      EXPECT_TRUE(SameBits(inputs, fast, reference));
+    }
   }
 }
 
@@ -167,6 +208,98 @@ TEST(RoundFloat32, KeepsEveryBit) {
   std::vector<float> rounded(inputs.size());
   Round(Float32().format.element, Rounding::kNearestEven, Overflow::kSaturate, {}, inputs, rounded);
   EXPECT_TRUE(SameBits(inputs, rounded, inputs));
+}
+
+TEST(RoundInteger, ZeroPointsAndWideCodesInEveryRounding) {
+  for (const Integer type :
+       {Integer{8, true, true}, Integer{4, false, false}, Integer{5, true, false},
+        Integer{16, true, true}, Integer{24, true, true}, Integer{32, true, true}}) {
+    std::vector<float> inputs = NearGrid(Integer{16, true, true}, 1, 512);
+    for (const float value : RandomPatterns(1 << 12, 8)) inputs.push_back(value);
+    std::vector<float> fast(inputs.size()), reference(inputs.size());
+    for (const Rounding rounding : kRoundings) {
+      for (const Overflow overflow : {Overflow::kSaturate, Overflow::kWrap}) {
+        for (const int32_t zero_point : {0, 3, 7}) {
+          for (const float scale : {1.0F, 0.3F}) {
+            const Scaling scaling{scale, zero_point};
+            Round(type, rounding, overflow, scaling, inputs, fast);
+            RoundReference(type, rounding, overflow, scaling, inputs, reference);
+            ASSERT_TRUE(SameBits(inputs, fast, reference))
+                << type.bits << " bits, rounding " << static_cast<int>(rounding) << ", zero point "
+                << zero_point << ", scale " << scale << ", overflow " << static_cast<int>(overflow);
+          }
+        }
+      }
+    }
+  }
+}
+
+// Tables of every size, boundaries where Lloyd-Max puts them and elsewhere, both kinds of tie.
+class RoundLevelSet : public testing::TestWithParam<int> {
+ protected:
+  // `spread`: how unequal the distances are.
+  static LevelTable Table(int levels, uint64_t stream, double spread) {
+    LevelTable table;
+    for (int i = 0; i < levels; ++i) {
+      const double uniform = RandomUniform(3, stream, static_cast<uint64_t>(i)) * 2 - 1;
+      table.levels.push_back(
+          static_cast<float>(std::copysign(std::pow(std::fabs(uniform), spread), uniform)));
+    }
+    std::sort(table.levels.begin(), table.levels.end());
+    for (size_t i = 0; i + 1 < table.levels.size(); ++i) {
+      table.boundaries.push_back((table.levels[i] + table.levels[i + 1]) / 2);
+      table.ties_up.push_back(RandomBits(4, stream, i) % 2 == 0 ? 1 : 0);
+    }
+    return table;
+  }
+  // On and beside every boundary and level.
+  static std::vector<float> Inputs(const LevelTable& table, float scale) {
+    std::vector<float> inputs = RandomPatterns(1 << 12, 9);
+    for (const float value : Specials()) inputs.push_back(value);
+    const auto add = [&](float value) {
+      inputs.insert(inputs.end(),
+                    {value, std::nextafter(value, kInfinity), std::nextafter(value, -kInfinity)});
+    };
+    for (const float boundary : table.boundaries) add(boundary);
+    for (const float level : table.levels) add(level * scale);
+    for (uint64_t i = 0; i < 4096; ++i) {
+      inputs.push_back(static_cast<float>(RandomUniform(5, 0, i) * 3 - 1.5));
+    }
+    return inputs;
+  }
+};
+
+TEST_P(RoundLevelSet, EqualsTheReference) {
+  const LevelSet type{.levels = GetParam(), .fit = LevelFit::kKmeans, .entries = Minifloat{}};
+  for (const double spread : {0.3, 1.0, 3.0, 40.0}) {
+    for (const float scale : {1.0F, 0.3F}) {
+      const auto table = std::make_shared<LevelTable>(
+          Table(GetParam(), static_cast<uint64_t>(spread * 10), spread));
+      const Scaling scaling{.scale = scale, .levels = table};
+      const std::vector<float> inputs = Inputs(*table, scale);
+      std::vector<float> fast(inputs.size()), reference(inputs.size());
+      for (const Rounding rounding : kRoundings) {
+        Round(type, rounding, Overflow::kSaturate, scaling, inputs, fast, {1, 2, 3});
+        RoundReference(type, rounding, Overflow::kSaturate, scaling, inputs, reference, {1, 2, 3});
+        EXPECT_TRUE(SameBits(inputs, fast, reference))
+            << "spread " << spread << ", scale " << scale << ", rounding "
+            << static_cast<int>(rounding);
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Sizes, RoundLevelSet,
+                         testing::Values(2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 100, 256));
+
+TEST(RoundLevelSet, EqualLevelsAndTiesAtZero) {
+  const auto table = std::make_shared<LevelTable>(
+      LevelTable{.levels = {-1, 1, 1}, .boundaries = {0, 1}, .ties_up = {1, 0}});
+  const std::vector<float> inputs = {-0.0F, 0.0F, -0x1p-149F, 0x1p-149F, 1.0F, 2.0F, -2.0F};
+  std::vector<float> rounded(inputs.size());
+  Round(LevelSet{.levels = 3, .fit = LevelFit::kKmeans, .entries = Minifloat{}},
+        Rounding::kNearestEven, Overflow::kSaturate, {.levels = table}, inputs, rounded);
+  EXPECT_THAT(rounded, testing::ElementsAre(1, 1, -1, 1, 1, 1, -1));
 }
 
 TEST(RoundZeroPoint, IsAddedAfterRounding) {

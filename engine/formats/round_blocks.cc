@@ -1,0 +1,441 @@
+// Blocks that share a scale: the scales of many blocks in one loop, then the elements of many
+// blocks in one loop that reads a scale for each.
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cfloat>
+#include <cmath>
+#include <limits>
+#include <variant>
+
+#include "engine/core/status.h"
+#include "engine/formats/codec.h"
+#include "engine/formats/element_rounding.h"
+#include "engine/formats/minifloat.h"
+#include "engine/formats/round_float.h"
+#include "engine/formats/round_integer.h"
+#include "engine/formats/round_log.h"
+#include "engine/formats/round_wide.h"
+#include "engine/formats/scale.h"
+
+namespace bitscape::formats {
+namespace {
+
+constexpr size_t kChunk = 1024;  // elements that are rounded at once
+
+// The largest magnitudes of `blocks` whole blocks, as float32 bits. With `finite_only` values that
+// are not finite don't count; else they are the largest.
+template <size_t kBlock>
+BITSCAPE_INLINE void Magnitudes(const float* values, size_t given_block, size_t blocks,
+                                bool finite_only, uint32_t* magnitudes) {
+  const size_t block = kBlock == 0 ? given_block : kBlock;
+  const uint32_t limit = finite_only ? kInfinityBits : ~uint32_t{0};
+  for (size_t b = 0; b < blocks; ++b) {
+    uint32_t largest = 0;
+    for (size_t i = 0; i < block; ++i) {
+      uint32_t own = std::bit_cast<uint32_t>(values[b * block + i]) & ~kSignBit;
+      own = own < limit ? own : 0;
+      largest = own > largest ? own : largest;
+    }
+    magnitudes[b] = largest;
+  }
+}
+
+template <size_t kBlock>
+BITSCAPE_INLINE void Spread(const float* of_blocks, size_t given_block, size_t blocks,
+                            float* of_each) {
+  const size_t block = kBlock == 0 ? given_block : kBlock;
+  for (size_t b = 0; b < blocks; ++b) {
+    for (size_t i = 0; i < block; ++i) of_each[b * block + i] = of_blocks[b];
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void MagnitudesOf16(const float* values, size_t blocks, bool finite_only, uint32_t* magnitudes) {
+  Magnitudes<16>(values, 16, blocks, finite_only, magnitudes);
+}
+BITSCAPE_VECTOR_CLONES
+void MagnitudesOf32(const float* values, size_t blocks, bool finite_only, uint32_t* magnitudes) {
+  Magnitudes<32>(values, 32, blocks, finite_only, magnitudes);
+}
+BITSCAPE_VECTOR_CLONES
+void MagnitudesOfAny(const float* values, size_t block, size_t blocks, bool finite_only,
+                     uint32_t* magnitudes) {
+  Magnitudes<0>(values, block, blocks, finite_only, magnitudes);
+}
+BITSCAPE_VECTOR_CLONES
+void Spread16(const float* of_blocks, size_t blocks, float* of_each) {
+  Spread<16>(of_blocks, 16, blocks, of_each);
+}
+BITSCAPE_VECTOR_CLONES
+void Spread32(const float* of_blocks, size_t blocks, float* of_each) {
+  Spread<32>(of_blocks, 32, blocks, of_each);
+}
+BITSCAPE_VECTOR_CLONES
+void SpreadAny(const float* of_blocks, size_t block, size_t blocks, float* of_each) {
+  Spread<0>(of_blocks, block, blocks, of_each);
+}
+
+void FindMagnitudes(const float* values, size_t block, size_t blocks, bool finite_only,
+                    uint32_t* magnitudes) {
+  if (block == 16) return MagnitudesOf16(values, blocks, finite_only, magnitudes);
+  if (block == 32) return MagnitudesOf32(values, blocks, finite_only, magnitudes);
+  MagnitudesOfAny(values, block, blocks, finite_only, magnitudes);
+}
+
+void SpreadOver(const float* of_blocks, size_t block, size_t blocks, float* of_each) {
+  if (block == 16) return Spread16(of_blocks, blocks, of_each);
+  if (block == 32) return Spread32(of_blocks, blocks, of_each);
+  SpreadAny(of_blocks, block, blocks, of_each);
+}
+
+// ScaleForMagnitude of many blocks. A power of two is that of the magnitude (kRceil: of its
+// quotient), moved, and one more from a mantissa on.
+struct PowerSteps {
+  float quotient;  // what the magnitude is multiplied by first
+  int64_t moved;
+  uint64_t one_more;  // of 52 bits
+  int64_t lowest, highest;
+  float of_zero;
+};
+struct Float32Steps {
+  float largest, smallest_scale, largest_scale;
+};
+struct E4m3Steps {
+  float largest, tensor_scale, smallest_scale;
+  FloatLoopSteps e4m3;
+};
+using ScaleLoopSteps = std::variant<float, PowerSteps, Float32Steps, E4m3Steps>;
+
+constexpr uint64_t kMantissaBits = (uint64_t{1} << 52) - 1;
+
+uint64_t MantissaOf(double value) { return std::bit_cast<uint64_t>(value) & kMantissaBits; }
+
+// kCover: the smallest magnitude that saturates lies in the middle between the largest value and
+// what would follow it; in the log domain for logs. True where the middle itself saturates.
+double MiddleBeyondLargest(const ElementType& element) {
+  struct Visitor {
+    double operator()(const Minifloat& type) const {
+      const uint32_t largest = LargestFiniteMagnitude(type);
+      return (MagnitudeValue(type, largest) + MagnitudeValue(type, largest + 1)) / 2;
+    }
+    double operator()(const Integer& type) const { return LargestFinite(type) + 0.5; }
+    double operator()(const Log& type) const {
+      switch (type.base) {
+        case LogBase::kTwo:
+          return LargestFinite(type) * std::sqrt(2.0);
+        case LogBase::kSqrtTwo:
+          return LargestFinite(type) * std::sqrt(std::sqrt(2.0));
+        case LogBase::kFour:
+          return LargestFinite(type) * 2;
+      }
+      BITSCAPE_CHECK(false, "every LogBase has a case");
+    }
+    double operator()(const LevelSet&) const {
+      BITSCAPE_CHECK(false, "blocks have no levels to fit");
+    }
+  };
+  return std::visit(Visitor{}, element);
+}
+
+int MantissaBits(const ElementType& element) {
+  struct Visitor {
+    int operator()(const Minifloat& type) const { return type.mantissa_bits; }
+    int operator()(const Integer& type) const { return type.bits - (type.is_signed ? 2 : 1); }
+    int operator()(const Log&) const { return 0; }
+    int operator()(const LevelSet&) const { return 0; }
+  };
+  return std::visit(Visitor{}, element);
+}
+
+PowerSteps PowerStepsOf(const ScaleLevel& level, const ElementType& element) {
+  constexpr uint64_t kNever = kMantissaBits + 1;
+  PowerSteps steps{.quotient = 1,
+                   .moved = -std::ilogb(LargestFinite(element)),
+                   .one_more = kNever,
+                   .lowest = std::max(level.min_exponent, -149),
+                   .highest = level.max_exponent,
+                   .of_zero = 1};
+  const double largest = std::max(LargestFinite(element), -SmallestFinite(element));
+  while (std::ldexp(largest, static_cast<int>(steps.highest)) > FLT_MAX) --steps.highest;
+  if (level.rule != ScaleRule::kCover) {
+    steps.of_zero = std::ldexp(1.0F, static_cast<int>(steps.lowest));
+  }
+  switch (level.rule) {
+    case ScaleRule::kCover: {
+      const double middle = MiddleBeyondLargest(element);
+      steps.moved = -std::ilogb(middle);
+      steps.one_more = MantissaOf(middle) + (Saturates(element, middle) ? 0 : 1);
+      break;
+    }
+    case ScaleRule::kFloor:
+      break;
+    case ScaleRule::kCeil:
+      steps.one_more = 1;
+      break;
+    case ScaleRule::kEven:
+      steps.one_more = kNever - (uint64_t{1} << (51 - MantissaBits(element)));
+      break;
+    case ScaleRule::kRceil:
+      steps.quotient = 1 / static_cast<float>(LargestFinite(element));
+      steps.moved = 0;
+      steps.one_more = 1;
+      break;
+  }
+  return steps;
+}
+
+ScaleLoopSteps ScaleLoopStepsOf(const NumberFormat& format, float tensor_scale) {
+  if (!format.scale.has_value()) return 1.0F;
+  const ElementType& element = format.element;
+  const float largest = static_cast<float>(LargestFinite(element));
+  switch (format.scale->encoding) {
+    case ScaleEncoding::kFloat32: {
+      const double of_codes = std::max(LargestFinite(element), -SmallestFinite(element));
+      return Float32Steps{largest, FLT_MIN, StoredFloat32Scale(DBL_MAX, of_codes)};
+    }
+    case ScaleEncoding::kPowerOfTwo:
+      return PowerStepsOf(*format.scale, element);
+    case ScaleEncoding::kFixed:
+      return std::ldexp(1.0F, format.scale->min_exponent);
+    case ScaleEncoding::kE4m3: {
+      const Minifloat e4m3{
+          .exponent_bits = 4, .mantissa_bits = 3, .bias = 7, .specials = SpecialValues::kFn};
+      return E4m3Steps{largest, tensor_scale, static_cast<float>(SmallestPositive(e4m3)),
+                       StepsOf(e4m3)};
+    }
+  }
+  BITSCAPE_CHECK(false, "every ScaleEncoding has a case");
+}
+
+// A magnitude that is not finite: its block is NaN.
+BITSCAPE_INLINE float OrNan(float scale, uint32_t magnitude) {
+  return std::bit_cast<float>(magnitude < kInfinityBits ? std::bit_cast<uint32_t>(scale)
+                                                        : kQuietNanBits);
+}
+
+BITSCAPE_VECTOR_CLONES
+void PowerScales(const PowerSteps& given, const uint32_t* magnitudes, float* scales, size_t count) {
+  const PowerSteps steps = given;  // a copy: the stores can't alias it
+  for (size_t b = 0; b < count; ++b) {
+    // Widened, since double has no subnormals there.
+    const float quotient = std::bit_cast<float>(magnitudes[b]) * steps.quotient;
+    const uint64_t bits = std::bit_cast<uint64_t>(double{quotient});
+    int64_t exponent = static_cast<int64_t>(bits >> 52) - 1023 + steps.moved;
+    exponent += (bits & kMantissaBits) >= steps.one_more ? 1 : 0;
+    exponent = exponent < steps.lowest ? steps.lowest : exponent;
+    exponent = exponent > steps.highest ? steps.highest : exponent;
+    const float scale =
+        static_cast<float>(std::bit_cast<double>(static_cast<uint64_t>(exponent + 1023) << 52));
+    scales[b] = OrNan(magnitudes[b] == 0 ? steps.of_zero : scale, magnitudes[b]);
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void Float32Scales(Float32Steps steps, const uint32_t* magnitudes, float* scales, size_t count) {
+  for (size_t b = 0; b < count; ++b) {
+    float scale = std::bit_cast<float>(magnitudes[b]) / steps.largest;
+    scale = scale < steps.smallest_scale ? steps.smallest_scale : scale;
+    scale = scale > steps.largest_scale ? steps.largest_scale : scale;
+    scales[b] = OrNan(magnitudes[b] == 0 ? 1 : scale, magnitudes[b]);
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void E4m3Scales(const E4m3Steps& given, const uint32_t* magnitudes, float* scales, size_t count) {
+  const E4m3Steps steps = given;
+  for (size_t b = 0; b < count; ++b) {
+    const float scale = std::bit_cast<float>(magnitudes[b]) / steps.largest / steps.tensor_scale;
+    float stored = RoundFloat<BelowNormals::kGrid>(steps.e4m3, scale);
+    stored = stored < steps.smallest_scale ? steps.smallest_scale : stored;
+    scales[b] = OrNan(stored * steps.tensor_scale, magnitudes[b]);
+  }
+}
+
+void FindScales(const ScaleLoopSteps& steps, const uint32_t* magnitudes, float* scales,
+                size_t count) {
+  struct Visitor {
+    const uint32_t* magnitudes;
+    float* scales;
+    size_t count;
+    void operator()(float scale) const {
+      for (size_t b = 0; b < count; ++b) scales[b] = OrNan(scale, magnitudes[b]);
+    }
+    void operator()(const PowerSteps& own) const { PowerScales(own, magnitudes, scales, count); }
+    void operator()(const Float32Steps& own) const {
+      Float32Scales(own, magnitudes, scales, count);
+    }
+    void operator()(const E4m3Steps& own) const { E4m3Scales(own, magnitudes, scales, count); }
+  };
+  std::visit(Visitor{magnitudes, scales, count}, steps);
+}
+
+// What takes the scales out: their inverses, or themselves where an inverse is not exact. Returns
+// whether to divide.
+bool FindFactors(const ScaleLoopSteps& steps, bool reciprocal, const float* scales, float* factors,
+                 size_t count) {
+  if (reciprocal) {
+    for (size_t b = 0; b < count; ++b) factors[b] = 1 / scales[b];
+    return false;
+  }
+  if (std::holds_alternative<PowerSteps>(steps)) {
+    // The inverse of a power of two is exact unless it overflows; NaN stays NaN.
+    bool overflows = false;
+    for (size_t b = 0; b < count; ++b) {
+      factors[b] = 1 / scales[b];
+      overflows |= scales[b] < 0x1p-127F;
+    }
+    if (!overflows) return false;
+  }
+  std::copy(scales, scales + count, factors);
+  return true;
+}
+
+// How the elements of a chunk are rounded; monostate: in double.
+using ElementLoopSteps =
+    std::variant<std::monostate, FloatLoopSteps, IntegerLoopSteps, LogLoopSteps>;
+
+ElementLoopSteps ElementLoopStepsOf(const ElementType& element, Rounding rounding,
+                                    Overflow overflow) {
+  struct Visitor {
+    bool even, nearest, wraps;
+    ElementLoopSteps operator()(const Minifloat& type) const {
+      if (!even || !FitsFloatLoop(type)) return {};
+      return StepsOf(type);
+    }
+    ElementLoopSteps operator()(const Integer& type) const {
+      if (!even || wraps || !FitsIntegerLoop(type)) return {};
+      return StepsOf(type, 0);
+    }
+    ElementLoopSteps operator()(const Log& type) const {
+      if (!nearest) return {};
+      return StepsOf(type);
+    }
+    ElementLoopSteps operator()(const LevelSet&) const {
+      BITSCAPE_CHECK(false, "blocks have no levels to fit");
+    }
+  };
+  const bool even = rounding == Rounding::kNearestEven;
+  return std::visit(
+      Visitor{even, even || rounding == Rounding::kNearestAway, overflow == Overflow::kWrap},
+      element);
+}
+
+// A chunk of whole blocks, its scales spread over the elements.
+struct RoundChunk {
+  const ElementType& element;
+  const RoundRequest& request;
+  ScaleOfEach scale;
+  bool divide;
+  uint64_t first;
+  const float* values;
+  float* rounded;
+  size_t count;
+
+  void operator()(std::monostate) const {
+    std::array<float, kChunk> quotients;
+    Unscale32(scale, divide, values, quotients.data(), count);
+    RoundWide(element, request, first, quotients.data(), rounded, count);
+    Rescale32(scale.scales, rounded, count);
+  }
+  void operator()(const FloatLoopSteps& steps) const {
+    RoundFloats(steps, scale, divide, values, rounded, count);
+  }
+  void operator()(const IntegerLoopSteps& steps) const {
+    RoundIntegers(steps, scale, divide, values, rounded, count);
+  }
+  void operator()(const LogLoopSteps& steps) const {
+    RoundLogs(steps, scale, divide, values, rounded, count);
+  }
+};
+
+class BlockRounder {
+ public:
+  BlockRounder(const NumberFormat& format, const BlockRounding& options, RandomKey key)
+      : format_(format),
+        block_(static_cast<size_t>(options.block)),
+        finite_only_(!ScaleHasNan(format)),
+        request_{options.rounding, options.overflow, {.reciprocal = options.reciprocal}, key},
+        scale_steps_(ScaleLoopStepsOf(format, options.tensor_scale)),
+        in_chunks_(block_ <= kChunk / 4 && FitsChunks(format.element)) {
+    if (in_chunks_) {
+      element_steps_ = ElementLoopStepsOf(format.element, options.rounding, options.overflow);
+    }
+  }
+
+  // Blocks that a call of Round takes at once.
+  size_t BlocksAtOnce() const { return in_chunks_ ? kChunk / block_ : 1; }
+
+  // `count` is whole blocks, or one that is shorter. Writes a scale for each.
+  void Round(size_t first, const float* values, float* rounded, size_t count, float* scales) const {
+    const size_t block = std::min(block_, count);
+    const size_t blocks = count / block;
+    std::array<uint32_t, kChunk> magnitudes;
+    FindMagnitudes(values, block, blocks, finite_only_, magnitudes.data());
+    FindScales(scale_steps_, magnitudes.data(), scales, blocks);
+    if (!in_chunks_) return RoundOne(first, {values, count}, {rounded, count}, scales[0]);
+    std::array<float, kChunk> factors, factors_of_each, scales_of_each;
+    const bool divide =
+        FindFactors(scale_steps_, request_.scaling.reciprocal, scales, factors.data(), blocks);
+    SpreadOver(scales, block, blocks, scales_of_each.data());
+    if (!divide) SpreadOver(factors.data(), block, blocks, factors_of_each.data());
+    const float* const of_each = divide ? scales_of_each.data() : factors_of_each.data();
+    std::visit(RoundChunk{format_.element,
+                          request_,
+                          {of_each, scales_of_each.data()},
+                          divide,
+                          first,
+                          values,
+                          rounded,
+                          count},
+               element_steps_);
+  }
+
+ private:
+  static bool FitsChunks(const ElementType& element) {
+    const Minifloat* const type = std::get_if<Minifloat>(&element);
+    return FitsWideLoop(element) && (type == nullptr || !IsFloat32Element(*type));
+  }
+
+  void RoundOne(size_t first, std::span<const float> values, std::span<float> rounded,
+                float scale) const {
+    Scaling scaling = request_.scaling;
+    scaling.scale = scale;
+    RandomKey key = request_.key;
+    key.first += first;
+    bitscape::formats::Round(format_.element, request_.rounding, request_.overflow, scaling, values,
+                             rounded, key);
+  }
+
+  const NumberFormat& format_;
+  const size_t block_;
+  const bool finite_only_;
+  const RoundRequest request_;
+  const ScaleLoopSteps scale_steps_;
+  const bool in_chunks_;
+  ElementLoopSteps element_steps_;
+};
+
+}  // namespace
+
+void RoundBlocks(const NumberFormat& format, const BlockRounding& options,
+                 std::span<const float> values, std::span<float> rounded, std::span<float> scales,
+                 RandomKey key) {
+  BITSCAPE_CHECK(values.size() == rounded.size(), "one result for each value");
+  BITSCAPE_CHECK(options.block > 0, "blocks hold values");
+  const size_t block = static_cast<size_t>(options.block);
+  BITSCAPE_CHECK(scales.empty() || scales.size() == (values.size() + block - 1) / block,
+                 "one scale for each block");
+  const BlockRounder rounder(format, options, key);
+  const size_t whole = values.size() / block * block;
+  std::array<float, kChunk> own_scales;
+  for (size_t first = 0; first < values.size();) {
+    const size_t count = first < whole ? std::min(rounder.BlocksAtOnce() * block, whole - first)
+                                       : values.size() - whole;
+    float* const found = scales.empty() ? own_scales.data() : scales.data() + first / block;
+    rounder.Round(first, values.data() + first, rounded.data() + first, count, found);
+    first += count;
+  }
+}
+
+}  // namespace bitscape::formats
