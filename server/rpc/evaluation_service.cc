@@ -9,7 +9,9 @@
 #include "cost_models/accelerators/cost_model.h"
 #include "engine/core/status.h"
 #include "engine/emulate/evaluator.h"
+#include "server/rpc/evaluation_work.h"
 #include "server/rpc/lookup.h"
+#include "server/rpc/many_plans.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_to_grpc.h"
 #include "server/specs/convert.h"
@@ -20,98 +22,28 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Asks `stop` to stop once the client or the server goes away.
-class CancelWatch {
- public:
-  CancelWatch(grpc::ServerContext* call, std::stop_token stopping, std::stop_source& stop)
-      : thread_([call, stopping, &stop](const std::stop_token& done) {
-          while (!done.stop_requested()) {
-            if (call->IsCancelled() || stopping.stop_requested()) {
-              stop.request_stop();
-              return;
-            }
-            std::this_thread::sleep_for(std::chrono::milliseconds(20));
-          }
-        }) {}
-
- private:
-  std::jthread thread_;  // joined before `stop` goes away
-};
-
 // An EvaluateRequest with everything found and every default filled in.
-struct Work {
-  std::shared_ptr<const network::Network> network;
-  std::shared_ptr<const data::Dataset> dataset;
+struct Work : EvaluationWork {
   PlanOnNetwork plan;
-  data::Split split = data::Split::kTest;
-  int64_t images = 0;
-  std::shared_ptr<emulate::Evaluator> evaluator;
 };
-
-absl::StatusOr<int64_t> CountOr(int64_t value, int64_t fallback, int64_t limit,
-                                std::string_view field) {
-  if (value < 0 || value > limit) {
-    return FieldError(field,
-                      fmt::format("{} is out of range: 0 (for {}) to {}", value, fallback, limit));
-  }
-  return value == 0 ? fallback : value;
-}
 
 absl::StatusOr<Work> FindWork(const v1::EvaluateRequest& request, Library& library) {
+  EvaluationFields fields = EvaluationFields::Of(request);
+  fields.split = request.split();
   Work work;
-  BITSCAPE_ASSIGN_OR_RETURN(work.network, FindNetwork(library, request.network(), "network"));
-  BITSCAPE_ASSIGN_OR_RETURN(work.dataset, FindDataset(library, request.dataset(), "dataset"));
-  BITSCAPE_ASSIGN_OR_RETURN(work.plan, FindPlan(*work.network, request.plan(), "plan"));
-  if (const absl::Status status = emulate::CheckPlan(*work.network, work.plan.resolved);
-      !status.ok()) {
-    return AtField("plan", status);
-  }
-  if (!request.split().empty()) {
-    const absl::StatusOr<data::Split> split = data::ParseSplit(request.split());
-    if (!split.ok()) {
-      return AtField("split", split.status());
-    }
-    work.split = *split;
-  }
-  const int64_t split_images = work.dataset->split(work.split).size();
-  BITSCAPE_ASSIGN_OR_RETURN(work.images,
-                            CountOr(request.images(), split_images, split_images, "images"));
-  constexpr int64_t kCalibrationImages = 512;
-  const int64_t calibration = work.dataset->calibration.size();
-  BITSCAPE_ASSIGN_OR_RETURN(
-      const int64_t calibration_images,
-      CountOr(request.calibration_images(), std::min(kCalibrationImages, calibration), calibration,
-              "calibration_images"));
-  if (request.seed() < 0) {
-    return FieldError("seed", fmt::format("{} is negative", request.seed()));
-  }
-  const uint64_t seed = request.seed() == 0 ? 1 : static_cast<uint64_t>(request.seed());
-  BITSCAPE_ASSIGN_OR_RETURN(
-      work.evaluator,
-      library.GetEvaluator(work.network->name, work.dataset->name, calibration_images, seed));
+  BITSCAPE_ASSIGN_OR_RETURN(static_cast<EvaluationWork&>(work),
+                            FindEvaluationWork(fields, library));
+  BITSCAPE_ASSIGN_OR_RETURN(work.plan, FindRunnablePlan(*work.network, request.plan(), "plan"));
   return work;
 }
 
-// What was measured so far.
-struct Tally {
-  int64_t images = 0, correct = 0;
-  double loss_sum = 0, seconds = 0;
+struct LayerTally : Tally {
   std::vector<emulate::LayerPath> layers;
 };
 
-v1::Evaluation ToProto(const Work& work, const Tally& tally) {
-  v1::Evaluation proto;
-  const auto images = static_cast<double>(tally.images);
-  const Interval interval = WilsonInterval(tally.correct, tally.images);
-  proto.set_correct(static_cast<int32_t>(tally.correct));
-  proto.set_images(static_cast<int32_t>(tally.images));
-  proto.set_accuracy(static_cast<double>(tally.correct) / images);
-  proto.set_accuracy_low(interval.low);
-  proto.set_accuracy_high(interval.high);
-  proto.set_loss(tally.loss_sum / images);
-  proto.set_images_per_second(images / tally.seconds);
-  proto.set_plan(work.plan.text);
-  proto.set_split(std::string(data::ToString(work.split)));
+v1::Evaluation ToProto(const Work& work, const LayerTally& tally) {
+  v1::Evaluation proto = ToProto(tally, work.plan.text, work.split);
+  proto.set_images_per_second(static_cast<double>(tally.images) / tally.seconds);
   for (size_t i = 0; i < tally.layers.size(); ++i) {
     const quantize::LayerPrecision& precision = work.plan.resolved.layers[i];
     v1::Evaluation::Layer& layer = *proto.add_layers();
@@ -127,11 +59,11 @@ v1::Evaluation ToProto(const Work& work, const Tally& tally) {
 }
 
 // Evaluates slice by slice, each of about half a second, and tells the progress after each.
-absl::StatusOr<Tally> Run(const Work& work, std::stop_token stop,
-                          const std::function<bool(int64_t images)>& progress) {
+absl::StatusOr<LayerTally> Run(const Work& work, std::stop_token stop,
+                               const std::function<bool(int64_t images)>& progress) {
   constexpr int64_t kLargestSlice = 4096;
   constexpr double kSliceSeconds = 0.5;
-  Tally tally;
+  LayerTally tally;
   for (int64_t slice = 4 * emulate::kBatchSize; tally.images < work.images;) {
     const data::ImageRange range{tally.images, std::min(tally.images + slice, work.images)};
     const Clock::time_point begin = Clock::now();
@@ -164,6 +96,14 @@ class EvaluationServiceImpl final : public v1::EvaluationService::Service {
                         grpc::ServerWriter<v1::EvaluateResponse>* writer) override {
     return Handle([&] { return DoEvaluate(call, *request, writer); });
   }
+  grpc::Status EvaluatePlans(grpc::ServerContext* call, const v1::EvaluatePlansRequest* request,
+                             grpc::ServerWriter<v1::EvaluatePlansResponse>* writer) override {
+    return Handle([&] { return EvaluateMany(context_, call, *request, writer); });
+  }
+  grpc::Status MeasureErrors(grpc::ServerContext* call, const v1::MeasureErrorsRequest* request,
+                             v1::QuantizationErrors* response) override {
+    return Handle([&] { return MeasureLayerErrors(context_, call, *request, response); });
+  }
   grpc::Status EstimateCost(grpc::ServerContext*, const v1::EstimateCostRequest* request,
                             v1::CostEstimate* response) override {
     return Handle([&] { return DoEstimate(*request, response); });
@@ -186,7 +126,7 @@ absl::Status EvaluationServiceImpl::DoEvaluate(grpc::ServerContext* call,
   const CancelWatch watch(call, context_.stopping, stop);
   v1::EvaluateResponse response;
   response.set_images(static_cast<int32_t>(work.images));
-  absl::StatusOr<Tally> tally = Run(work, stop.get_token(), [&](int64_t images) {
+  absl::StatusOr<LayerTally> tally = Run(work, stop.get_token(), [&](int64_t images) {
     response.set_images_evaluated(static_cast<int32_t>(images));
     return images == work.images || writer->Write(response);
   });

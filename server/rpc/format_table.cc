@@ -4,9 +4,12 @@
 
 #include <cmath>
 #include <variant>
+#include <vector>
 
+#include "engine/core/status.h"
 #include "engine/formats/catalog.h"
 #include "engine/formats/codec.h"
+#include "engine/formats/describe.h"
 
 namespace bitscape::server {
 namespace {
@@ -15,36 +18,22 @@ constexpr int kLargestTableBits = 8;
 constexpr double kGroupElements = 1024;  // shared by one scale, for bits_per_value
 
 // Binary digits of `code`, the highest first, with a space before each field but the first.
-std::string DrawBits(uint32_t code, std::initializer_list<int> field_widths) {
+std::string DrawBits(uint32_t code, const std::vector<formats::Field>& fields) {
   int left = 0;
-  for (const int width : field_widths) {
-    left += width;
+  for (const formats::Field& field : fields) {
+    left += field.bits;
   }
   std::string drawing;
-  for (const int width : field_widths) {
-    if (width > 0 && !drawing.empty()) {
+  for (const formats::Field& field : fields) {
+    if (field.bits > 0 && !drawing.empty()) {
       drawing += ' ';
     }
-    for (int i = 0; i < width; ++i) {
+    for (int i = 0; i < field.bits; ++i) {
       drawing += (code >> --left & 1u) != 0 ? '1' : '0';
     }
   }
   return drawing;
 }
-
-struct BitsDrawer {
-  uint32_t code;
-  std::string operator()(const formats::Minifloat& type) const {
-    return DrawBits(code, {1, type.exponent_bits, type.mantissa_bits});
-  }
-  std::string operator()(const formats::Integer& type) const { return DrawBits(code, {type.bits}); }
-  std::string operator()(const formats::Log& type) const {
-    return type.is_signed ? DrawBits(code, {1, type.bits - 1}) : DrawBits(code, {type.bits});
-  }
-  std::string operator()(const formats::LevelSet& type) const {
-    return DrawBits(code, {formats::ElementBits(type)});
-  }
-};
 
 std::string ScaleText(const formats::NumberFormat& format) {
   std::string text;
@@ -103,6 +92,35 @@ std::string Summary(const formats::Quantizer& quantizer) {
   return std::visit(Visitor{}, quantizer.format.element);
 }
 
+// Decode table, and levels with their boundaries. Levels that data decides have neither.
+void AddTables(const formats::Quantizer& quantizer, const std::vector<formats::Field>& fields,
+               v1::Format& proto) {
+  const formats::NumberFormat& format = quantizer.format;
+  if (std::holds_alternative<formats::LevelSet>(format.element)) {
+    return;
+  }
+  const double scale = ConstantScale(format);
+  for (uint32_t code = 0; code < uint32_t{1} << proto.bits(); ++code) {
+    v1::Format::Code& row = *proto.add_codes();
+    row.set_code(static_cast<int32_t>(code));
+    row.set_bits(DrawBits(code, fields));
+    const double value = formats::Decode(format.element, code) * scale;
+    row.set_value(std::isnan(value) ? "nan" : fmt::format("{}", value));
+    row.set_unused(std::isfinite(value) && value < proto.smallest());
+  }
+  const absl::StatusOr<std::vector<float>> levels = formats::LevelsOf(format.element);
+  BITSCAPE_CHECK(levels.ok(), "formats of up to 256 codes have levels");
+  const std::vector<float> boundaries =
+      formats::DecisionBoundaries(format.element, quantizer.rounding, *levels);
+  for (size_t i = 0; i < levels->size(); ++i) {
+    v1::Format::Level& level = *proto.add_levels();
+    level.set_value((*levels)[i] * scale);
+    if (i > 0 && i <= boundaries.size()) {
+      level.set_lower_boundary(boundaries[i - 1] * scale);
+    }
+  }
+}
+
 }  // namespace
 
 v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
@@ -121,15 +139,14 @@ v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
   proto.set_smallest_positive(formats::SmallestPositive(format.element) * scale);
   proto.set_scale(ScaleText(format));
   proto.set_zero_point(format.zero_point);
+  const std::vector<formats::Field> fields = formats::FieldsOf(format);
+  for (const formats::Field& field : fields) {
+    v1::Format::Field& row = *proto.add_fields();
+    row.set_name(field.name);
+    row.set_bits(field.bits);
+  }
   if (with_codes && bits <= kLargestTableBits) {
-    for (uint32_t code = 0; code < uint32_t{1} << bits; ++code) {
-      v1::Format::Code& row = *proto.add_codes();
-      row.set_code(static_cast<int32_t>(code));
-      row.set_bits(std::visit(BitsDrawer{code}, format.element));
-      const double value = formats::Decode(format.element, code) * scale;
-      row.set_value(std::isnan(value) ? "nan" : fmt::format("{}", value));
-      row.set_unused(std::isfinite(value) && value < smallest);
-    }
+    AddTables(quantizer, fields, proto);
   }
   return proto;
 }

@@ -18,8 +18,8 @@ absl::StatusOr<std::string> ReadToken(std::string_view scope, std::string_view t
 absl::StatusOr<int64_t> ReadNumberToken(std::string_view scope, std::string_view token,
                                         std::string_view field);
 
-// A page or event ends early, after this many bytes, rather than reach gRPC's 4 MiB: specs and plans
-// may be long.
+// A page or event ends early, after this many bytes, rather than reach gRPC's 4 MiB: specs and
+// plans may be long.
 inline constexpr size_t kMaxPageBytes = size_t{2} << 20;
 
 // 0: 50; more than 1000: 1000. Errors: a field error for a negative size.
