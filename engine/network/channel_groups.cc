@@ -151,6 +151,17 @@ std::vector<ChannelGroup> ChannelGroups(const Network& network) {
   return GroupFinder(network).Find();
 }
 
+size_t ChannelAxisOf(const Network& network, int value) {
+  const Node& node = network.nodes[static_cast<size_t>(value)];
+  if (node.shape.size() < 2) return 0;
+  const bool image = node.shape.size() == 2 || node.shape.size() == 4 ||
+                     std::holds_alternative<Conv>(node.op) ||
+                     std::ranges::any_of(network.nodes, [value](const Node& reader) {
+                       return std::holds_alternative<Conv>(reader.op) && reader.inputs[0] == value;
+                     });
+  return image ? 1 : node.shape.size() - 1;
+}
+
 ScaledLayer::ScaledLayer(const Node& layer) {
   if (const auto* conv = std::get_if<Conv>(&layer.op)) {
     weights_ = conv->weights;

@@ -1,6 +1,7 @@
 // Which values of a network can share a scale for each channel without changing what it computes.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -30,6 +31,10 @@ struct ChannelGroup {
 };
 // Every value belongs to one group. In the order of their first values.
 std::vector<ChannelGroup> ChannelGroups(const Network& network);
+
+// The axis of a value along which a layer that makes or reads it has its channels: 1, but the last
+// one of values of other than two or four dimensions that no Conv makes or reads.
+size_t ChannelAxisOf(const Network& network, int value);
 
 // The weights of a Conv or Gemm in double, and the scales of its channels.
 class ScaledLayer {

@@ -8,8 +8,8 @@
 
 namespace bitscape::network {
 
-// What each channel of a node's value holds at most, as observed: of axis 1, or of the last axis of
-// a matrix.
+// What each channel of a node's value holds at most, as observed: along ChannelAxisOf
+// (channel_groups.h).
 using ChannelMaxima = std::map<int, std::vector<float>>;  // by node
 
 // Cross-layer equalization: for layers W1, W2 with nothing but positively homogeneous operations

@@ -29,7 +29,9 @@ class Smoother {
       }
       std::set<int> values;
       for (const ChannelGroup::Consumer& consumer : group.consumers) values.insert(consumer.value);
-      for (const int value : values) Insert(group, value);
+      for (const int value : values) {
+        if (ReadAlike(group, value)) Insert(group, value);
+      }
     }
     return InsertProducts();
   }
@@ -95,7 +97,7 @@ class Smoother {
     const std::vector<double> scales = Scales(group, ChannelsRead(value), true, value);
     auto inverse = std::make_shared<Tensor>();
     inverse->shape.assign(shape.size(), 1);
-    inverse->shape[shape.size() == 4 ? 1 : shape.size() - 1] = static_cast<int64_t>(scales.size());
+    inverse->shape[ChannelAxisOf(network_, value)] = static_cast<int64_t>(scales.size());
     for (const double scale : scales) inverse->values.push_back(static_cast<float>(1 / scale));
     for (const ChannelGroup::Consumer& consumer : group.consumers) {
       if (consumer.value == value) MultiplyInputs(consumer.layer, scales, 1);
@@ -103,9 +105,14 @@ class Smoother {
     inverses_.emplace(value, std::move(inverse));
   }
 
-  int64_t ChannelsRead(int value) {
-    const Shape& shape = At(value).shape;
-    return shape.size() == 4 ? shape[1] : shape.back();
+  int64_t ChannelsRead(int value) { return At(value).shape[ChannelAxisOf(network_, value)]; }
+
+  // A sequence that convolutions read along one axis and products along another has no one scale.
+  bool ReadAlike(const ChannelGroup& group, int value) {
+    return std::ranges::all_of(group.consumers, [&](const ChannelGroup::Consumer& consumer) {
+      return consumer.value != value ||
+             ScaledLayer(At(consumer.layer)).inputs() == ChannelsRead(value);
+    });
   }
 
   // Rebuilds the list of nodes with a Constant and a Mul behind each value of `inverses_`.

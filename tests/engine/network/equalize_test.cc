@@ -84,9 +84,10 @@ ChannelMaxima Observe(const Network& network, bool magnitudes) {
     for (size_t i = 0; i < values.size(); ++i) {
       const Shape& shape = network.nodes[i].shape;
       if (shape.size() < 2) continue;
-      const bool image = shape.size() == 4;
-      const auto channels = static_cast<size_t>(image ? shape[1] : shape.back());
-      const size_t inner = image ? values[i].size() / channels : 1;
+      const size_t axis = ChannelAxisOf(network, static_cast<int>(i));
+      const auto channels = static_cast<size_t>(shape[axis]);
+      size_t inner = 1;
+      for (size_t k = axis + 1; k < shape.size(); ++k) inner *= static_cast<size_t>(shape[k]);
       std::vector<float>& largest = maxima[static_cast<int>(i)];
       largest.resize(channels, -1e30F);
       for (size_t k = 0; k < values[i].size(); ++k) {
@@ -240,6 +241,20 @@ TEST(Smooth, InsertsAProductWhereNothingCanBeScaled) {
   EXPECT_EQ(smooth.nodes.size(), network.nodes.size() + 4);  // behind the image and the sigmoid
   EXPECT_GE(NodeNamed(smooth, "s.smoothed"), 0);
   EXPECT_EQ(MacLayers(smooth).size(), 2U);
+}
+
+TEST(Smooth, TakesSequencesOfConvolutionsAndOfProducts) {
+  OnnxBuilder b;
+  const std::string sequence = b.Input("sequence", {3, 8});  // [1, c, w]
+  const std::string conv =
+      b.Node("Conv", {sequence, b.Random("w", {4, 3, 3}, 1), b.Random("b", {4}, 1)}, {}, "a");
+  const std::string rows = b.Node("Transpose", {b.Node("Tanh", {conv})},
+                                  {{"perm", std::vector<int64_t>{0, 2, 1}}}, "rows");  // [1, w, c]
+  b.Output(b.Node("MatMul", {rows, b.Random("v", {4, 2}, 1)}, {}, "fc"));
+  const Network network = Import(b);
+  const Network smooth = Smooth(network, Observe(network, true), 0.5);
+  EXPECT_EQ(smooth.nodes.size(), network.nodes.size() + 4);
+  ExpectSameFunction(network, smooth);
 }
 
 // y = conv(x): s = max|x|^alpha / max|w|^(1 - alpha) makes both max sqrt(max|x| max|w|) at 1/2.
