@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
+#include <variant>
 
 #include "engine/core/status.h"
+#include "engine/quantize/range_methods.h"
 
 namespace bitscape::quantize {
 
@@ -41,10 +44,13 @@ Distribution::Distribution(const RangeStatistics& range) : range_(range), bins_(
 
 float Distribution::Center(size_t bin) const {
   const double width = (static_cast<double>(range_.max) - range_.min) / kBins;
-  return static_cast<float>(range_.min + (static_cast<double>(bin) + 0.5) * width);
+  const double low = range_.min + static_cast<double>(bin) * width;
+  const bool holds_zero = low <= 0 && 0 < low + width;
+  return holds_zero ? 0.0F : static_cast<float>(low + width / 2);
 }
 
 void Distribution::Observe(std::span<const float> values) {
+  BITSCAPE_CHECK(!bins_.empty(), "a distribution over a range");
   const double width = (static_cast<double>(range_.max) - range_.min) / kBins;
   const double per_bin = width > 0 ? 1 / width : 0;
   for (const float value : values) {
@@ -77,40 +83,101 @@ bool NeedsDistribution(const Quantizer& quantizer) {
   BITSCAPE_CHECK(false, "every RangeMethod has a case");
 }
 
+RangeStatistics Shrunk(const RangeStatistics& range, double factor) {
+  const double low = factor * range.min, high = factor * range.max;
+  RangeStatistics result = range;
+  result.min = static_cast<float>(range.min < 0 ? low : std::min(double{range.min}, high));
+  result.max = static_cast<float>(range.max > 0 ? high : std::max(double{range.max}, low));
+  return result;
+}
+
+namespace {
+
+// 99.9 isn't a double: without the slack 99.9 % of 1000 would be 999.0000000000001 elements.
+constexpr double kRankSlack = 1 - 1e-12;
+
+// The bound of nearest rank where every value counts once; may be 0.
+float RankedMagnitude(double percent, std::span<const float> values) {
+  std::vector<float> magnitudes;
+  magnitudes.reserve(values.size());
+  for (const float value : values) magnitudes.push_back(std::fabs(value));
+  const double rank =
+      std::ceil(percent * static_cast<double>(magnitudes.size()) / 100 * kRankSlack);
+  const auto nth = magnitudes.begin() + static_cast<int64_t>(std::max(rank, 1.0)) - 1;
+  std::nth_element(magnitudes.begin(), nth, magnitudes.end());
+  return *nth;
+}
+
+// The same with weights: the smallest magnitude that has its share of the weight below or at it.
+float WeightedMagnitude(double percent, const Sample& sample) {
+  std::vector<std::pair<float, double>> magnitudes;
+  double total = 0;
+  for (size_t i = 0; i < sample.values.size(); ++i) {
+    if (sample.weights[i] <= 0) continue;
+    magnitudes.emplace_back(std::fabs(sample.values[i]), sample.weights[i]);
+    total += sample.weights[i];
+  }
+  std::sort(magnitudes.begin(), magnitudes.end());
+  const double rank = percent * total / 100 * kRankSlack;
+  double below = 0;
+  for (const auto& [magnitude, weight] : magnitudes) {
+    below += weight;
+    if (below >= rank) return magnitude;
+  }
+  return magnitudes.empty() ? 0 : magnitudes.back().first;
+}
+
+}  // namespace
+
+RangeStatistics PercentileRange(double percent, const RangeStatistics& range,
+                                const Sample& sample) {
+  float bound = sample.weights.empty() ? RankedMagnitude(percent, sample.values)
+                                       : WeightedMagnitude(percent, sample);
+  if (bound == 0) {
+    bound = std::numeric_limits<float>::infinity();
+    for (size_t i = 0; i < sample.values.size(); ++i) {
+      const bool counts = sample.weights.empty() || sample.weights[i] > 0;
+      const float magnitude = std::fabs(sample.values[i]);
+      if (counts && magnitude > 0) bound = std::min(bound, magnitude);
+    }
+  }
+  RangeStatistics chosen = range;
+  chosen.min = std::clamp(-bound, range.min, range.max);
+  chosen.max = std::clamp(bound, range.min, range.max);
+  return chosen;
+}
+
 absl::StatusOr<RangeStatistics> ChooseRange(const Quantizer& quantizer,
                                             const RangeStatistics& range, const Sample& sample) {
-  RangeStatistics chosen = range;
+  if (sample.values.empty() && NeedsDistribution(quantizer)) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: a range is chosen from at least one value", quantizer.ToString()));
+  }
+  if (!sample.weights.empty() && sample.weights.size() != sample.values.size()) {
+    return absl::InvalidArgumentError(fmt::format("{}: {} values with {} weights",
+                                                  quantizer.ToString(), sample.values.size(),
+                                                  sample.weights.size()));
+  }
+  const auto bound = static_cast<float>(quantizer.range_value);
   switch (quantizer.range) {
     case RangeMethod::kMinMax:
-      return chosen;
-    case RangeMethod::kPercentile: {
-      // Nearest rank: the smallest magnitude that `percent` of the magnitudes don't exceed.
-      std::vector<float> magnitudes;
-      magnitudes.reserve(sample.values.size());
-      for (const float value : sample.values) magnitudes.push_back(std::fabs(value));
-      // 99.9 isn't a double: without the slack 99.9 % of 1000 would be 999.0000000000001 elements.
-      constexpr double kSlack = 1 - 1e-12;
-      const double rank =
-          std::ceil(quantizer.range_value * static_cast<double>(magnitudes.size()) / 100 * kSlack);
-      const auto nth = magnitudes.begin() + static_cast<int64_t>(std::max(rank, 1.0)) - 1;
-      std::nth_element(magnitudes.begin(), nth, magnitudes.end());
-      chosen.min = std::max(chosen.min, -*nth);
-      chosen.max = std::min(chosen.max, *nth);
-      return chosen;
-    }
+      return range;
+    case RangeMethod::kPercentile:
+      return PercentileRange(quantizer.range_value, range, sample);
     case RangeMethod::kClip:
-      chosen.max = static_cast<float>(quantizer.range_value);
-      chosen.min = chosen.min < 0 ? -chosen.max : 0;
-      return chosen;
-    case RangeMethod::kMse:
-    case RangeMethod::kKl:
-    case RangeMethod::kAciq:
+      return RangeStatistics{.min = range.min < 0 ? -bound : 0, .max = bound, .count = range.count};
     case RangeMethod::kPact:
-      break;
+      if (bound > 0) return RangeStatistics{.min = 0, .max = bound, .count = range.count};
+      return absl::UnimplementedError(fmt::format(
+          "{}: training gives PACT's alpha; pact=A is one that is known", quantizer.ToString()));
+    case RangeMethod::kMse:
+      return LeastErrorRange(quantizer, range, sample);
+    case RangeMethod::kKl:
+      return LeastDivergenceRange(quantizer, range, sample);
+    case RangeMethod::kAciq:
+      return AciqRange(quantizer, range, sample);
   }
-  return absl::UnimplementedError(
-      fmt::format("{}: this range method can't be computed here; minmax, pN and clip=V can",
-                  quantizer.ToString()));
+  BITSCAPE_CHECK(false, "every RangeMethod has a case");
 }
 
 }  // namespace bitscape::quantize

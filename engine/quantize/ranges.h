@@ -33,6 +33,8 @@ class Distribution {
   void Merge(const Distribution& other);        // of the same range
   const RangeStatistics& range() const { return range_; }
   const std::vector<int64_t>& bins() const { return bins_; }  // empty where only the range is known
+  // The value that stands for a bin: its middle, and 0 for the bin that holds it, since zeros are
+  // often most of the values.
   float Center(size_t bin) const;
 
  private:
