@@ -8,9 +8,7 @@
 #include <utility>
 #include <variant>
 
-#include "engine/core/digest.h"
 #include "engine/core/status.h"
-#include "engine/emulate/calibration.h"
 #include "engine/emulate/plain_ops.h"
 #include "engine/emulate/repair_rounding.h"
 #include "engine/network/passes.h"
@@ -149,31 +147,53 @@ Repairer::Repairer(const Network& network, CalibrationImages images, SharedState
                    BatchRunner& runner, int threads)
     : network_(network), images_(images), shared_(shared), runner_(runner), threads_(threads) {}
 
-absl::StatusOr<const NamedGraph*> Repairer::GraphFor(const ResolvedPlan& plan) {
-  if (plan.repairs.Any() && images_.count <= 0) {
-    return absl::FailedPreconditionError(
-        fmt::format("repair={} takes calibration images, and there are none (calibration_images)",
-                    plan.repairs.ToString()));
+absl::StatusOr<std::vector<const NamedGraph*>> Repairer::GraphsFor(
+    std::span<const ResolvedPlan> plans) {
+  std::vector<const Variant*> variants;
+  std::map<const Variant*, OperandSet> missing;  // histograms, each filled once for all plans
+  for (const ResolvedPlan& plan : plans) {
+    if (plan.repairs.Any() && images_.count <= 0) {
+      return absl::FailedPreconditionError(fmt::format(
+          "repair={}: there are no calibration images to repair with", plan.repairs.ToString()));
+    }
+    BITSCAPE_ASSIGN_OR_RETURN(const Variant* variant, VariantFor(plan));
+    BITSCAPE_ASSIGN_OR_RETURN(const CalibrationStatistics* statistics, CalibrationOf(*variant));
+    missing[variant].merge(MissingHistograms(plan, *statistics));
+    variants.push_back(variant);
   }
-  BITSCAPE_ASSIGN_OR_RETURN(const Variant* variant, VariantFor(plan));
-  BITSCAPE_RETURN_IF_ERROR(CalibrateFor(*variant, plan));
+  for (const auto& [variant, operands] : missing) {
+    BITSCAPE_RETURN_IF_ERROR(FillHistogramsOf(*variant, operands));
+  }
+  std::vector<const NamedGraph*> graphs;
+  for (size_t i = 0; i < plans.size(); ++i) {
+    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphOf(*variants[i], plans[i]));
+    graphs.push_back(graph);
+  }
+  return graphs;
+}
+
+absl::StatusOr<const NamedGraph*> Repairer::GraphFor(const ResolvedPlan& plan) {
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<const NamedGraph*> graphs, GraphsFor({&plan, 1}));
+  return graphs[0];
+}
+
+absl::StatusOr<const NamedGraph*> Repairer::GraphOf(const Variant& variant,
+                                                    const ResolvedPlan& plan) {
   const bool fuse = formats::IsFloat32(plan.vector_format.format);
   const bool repairs = LooksAtPlan(plan.repairs);
-  std::string name = fmt::format("{}{}", variant->name, fuse ? "" : "-unfused");
+  std::string name = fmt::format("{}{}", variant.name, fuse ? "" : "-unfused");
   if (repairs) {
-    Digest digest;
-    digest.Add(std::string_view(plan.ToString()));
-    name += "-repaired-" + digest.Hex();
+    name += "-repaired-" + plan.Digest();
   }
   const auto known = graphs_.find(name);
   if (known != graphs_.end()) {
     return &known->second;
   }
-  NamedGraph graph{name, {}, variant->calibration};
+  NamedGraph graph{name, {}, variant.calibration};
   if (repairs) {
-    BITSCAPE_ASSIGN_OR_RETURN(graph, MakeRepaired(*variant, plan, name));
+    BITSCAPE_ASSIGN_OR_RETURN(graph, MakeRepaired(variant, plan, name));
   } else {
-    BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant->network, fuse));
+    BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, fuse));
   }
   return &graphs_.emplace(name, std::move(graph)).first->second;
 }
@@ -236,25 +256,27 @@ absl::StatusOr<Repairer::Variant> Repairer::MakeVariant(const ResolvedPlan& plan
   return variant;
 }
 
-// Ranges once for each variant, histograms when the first plan needs one.
-absl::Status Repairer::CalibrateFor(const Variant& variant, const ResolvedPlan& plan) {
+// Ranges, once for each variant.
+absl::StatusOr<CalibrationStatistics*> Repairer::CalibrationOf(const Variant& variant) {
   auto known = shared_.calibrations.find(variant.calibration);
-  NamedGraph graph{variant.name, {}, variant.calibration};
   if (known == shared_.calibrations.end()) {
+    NamedGraph graph{variant.name, {}, variant.calibration};
     BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, true));
     BITSCAPE_ASSIGN_OR_RETURN(CalibrationStatistics statistics,
                               Calibrate(shared_, graph, runner_, *images_.images, images_.count));
     known = shared_.calibrations.emplace(variant.calibration, std::move(statistics)).first;
   }
-  const OperandSet missing = MissingHistograms(plan, known->second);
-  if (missing.empty()) {
+  return &known->second;
+}
+
+absl::Status Repairer::FillHistogramsOf(const Variant& variant, const OperandSet& operands) {
+  if (operands.empty()) {
     return absl::OkStatus();
   }
-  if (graph.graph.network.nodes.empty()) {
-    BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, true));
-  }
-  return FillHistograms(shared_, graph, runner_, *images_.images, images_.count, missing,
-                        known->second);
+  NamedGraph graph{variant.name, {}, variant.calibration};
+  BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, true));
+  return FillHistograms(shared_, graph, runner_, *images_.images, images_.count, operands,
+                        shared_.calibrations.at(variant.calibration));
 }
 
 absl::StatusOr<NamedGraph> Repairer::MakeRepaired(const Variant& variant, const ResolvedPlan& plan,

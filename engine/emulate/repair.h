@@ -4,11 +4,13 @@
 #include <absl/status/statusor.h>
 
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "engine/core/thread_pool.h"
 #include "engine/emulate/batch_runner.h"
+#include "engine/emulate/calibration.h"
 #include "engine/emulate/mac_layer.h"
 #include "engine/emulate/repair_pass.h"
 #include "engine/network/network.h"
@@ -24,10 +26,12 @@ class Repairer {
   Repairer(const network::Network& network, CalibrationImages images, SharedState& shared,
            BatchRunner& runner, int threads);
 
-  // Calibrates the graph's variant, and repairs it where the plan says so: its layers are repaired
-  // in topological order, each seeing the layers before as the plan computes them. Pointers stay
+  // The graph of each plan. Calibrates their variants, and repairs what the plans say: layers in
+  // topological order, each seeing the layers before as the plan computes them. Pointers stay
   // valid. Errors: those of calibration, of running the network, and of LearnRounding, with the
   // layer's name; kFailedPrecondition for a repair without calibration images.
+  absl::StatusOr<std::vector<const NamedGraph*>> GraphsFor(
+      std::span<const quantize::ResolvedPlan> plans);
   absl::StatusOr<const NamedGraph*> GraphFor(const quantize::ResolvedPlan& plan);
 
  private:
@@ -38,7 +42,10 @@ class Repairer {
   };
   absl::StatusOr<const Variant*> VariantFor(const quantize::ResolvedPlan& plan);
   absl::StatusOr<Variant> MakeVariant(const quantize::ResolvedPlan& plan, const std::string& name);
-  absl::Status CalibrateFor(const Variant& variant, const quantize::ResolvedPlan& plan);
+  absl::StatusOr<const NamedGraph*> GraphOf(const Variant& variant,
+                                            const quantize::ResolvedPlan& plan);
+  absl::StatusOr<CalibrationStatistics*> CalibrationOf(const Variant& variant);
+  absl::Status FillHistogramsOf(const Variant& variant, const OperandSet& operands);
   absl::StatusOr<NamedGraph> MakeRepaired(const Variant& variant,
                                           const quantize::ResolvedPlan& plan, std::string name);
 
