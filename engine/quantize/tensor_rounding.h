@@ -22,6 +22,10 @@ formats::Scaling ScalingForRange(const formats::Quantizer& quantizer, float min,
 // The scaling of one group from its data: range choice, then scale, or fitted levels.
 absl::StatusOr<formats::Scaling> FitScaling(const formats::Quantizer& quantizer,
                                             const Sample& sample, float tensor_scale = 1);
+// The same where the range is known better than the sample shows it (bins of a Distribution).
+absl::StatusOr<formats::Scaling> FitScaling(const formats::Quantizer& quantizer,
+                                            const RangeStatistics& range, const Sample& sample,
+                                            float tensor_scale = 1);
 
 struct RoundedTensor {
   std::vector<float> values;               // same shape as the input

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "tests/engine/quantize/group_oracle.h"
 
 namespace bitscape::quantize {
 namespace {
@@ -27,14 +30,6 @@ RangeStatistics Observed(std::vector<float> values) {
 
 TensorLayout Rows(const std::vector<float>& values, int64_t rows) {
   return {.outer = rows, .axis = static_cast<int64_t>(values.size()) / rows};
-}
-
-absl::StatusOr<Scaling> CalibratedScaling(const formats::Quantizer& quantizer,
-                                          const RangeStatistics& statistics) {
-  const absl::StatusOr<ActivationScaling> calibrated =
-      CalibrateActivations(quantizer, Distribution(statistics));
-  if (!calibrated.ok()) return calibrated.status();
-  return calibrated->scaling;
 }
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
@@ -111,22 +106,90 @@ TEST(RoundWeights, PercentilesOfRoundCountsLeaveTheOutlierOut) {
 
 TEST(RoundWeights, RefusesWhatItCannotRound) {
   const auto status = [](std::string_view notation, std::vector<float> weights,
-                         int64_t channels = 1) {
-    return RoundWeights(Parse(notation), Rows(weights, channels), weights).status();
+                         TensorLayout layout = {}) {
+    return RoundWeights(Parse(notation), layout, weights).status();
   };
-  EXPECT_EQ(status("int8", {1, kNan}).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(Message(status("int8", {1, kNan})), HasSubstr("weight 1 is nan"));
+  EXPECT_EQ(status("int8", {1, kNan}, {.axis = 2}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(Message(status("int8", {1, kNan}, {.axis = 2})), HasSubstr("weight 1 is nan"));
   EXPECT_THAT(Message(status("fp16", {-kInfinity})), HasSubstr("weight 0 is -inf"));
-  EXPECT_THAT(Message(status("int8", {1, 2, 3}, 2)),
-              HasSubstr("3 weights don't divide into 2 channels"));
-  EXPECT_THAT(Message(status("int8", {}, 2)), HasSubstr("0 weights"));
-  EXPECT_THAT(Message(status("int8", {1}, 0)), HasSubstr("0 channels"));
-  EXPECT_EQ(status("int8:token", {1}).code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(Message(status("int8:position", {1})), HasSubstr("tensor, channel or block"));
-  EXPECT_EQ(status("int8:block4", {1}).code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(Message(status("int8:block4", {1})), HasSubstr("weights int8:block4"));
-  EXPECT_EQ(status("int8:mse", {1}).code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(Message(status("int8:kl", {1})), HasSubstr("int8:kl: this range method"));
+  EXPECT_THAT(Message(status("int8", {1, 2, 3}, {.outer = 2, .axis = 2})),
+              HasSubstr("3 weights in a layout of 2 x 2 x 1"));
+  EXPECT_THAT(Message(status("int8", {}, {.outer = 0})), HasSubstr("0 weights in a layout of 0"));
+  EXPECT_THAT(Message(status("int8", {1, 2}, {.axis = 2, .segment = 3})),
+              HasSubstr("segments of 3 don't divide an axis of 2"));
+}
+
+TEST(CheckWeights, RefusesWhatWeightsDoNotHave) {
+  const auto message = [](std::string_view notation) {
+    const absl::Status status = CheckWeights(Parse(notation));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << notation;
+    return Message(status);
+  };
+  EXPECT_EQ(message("int8:token"),
+            "weights int8:token: weights share scales by tensor, channel or block");
+  EXPECT_THAT(message("binary:position"), HasSubstr("tensor, channel or block"));
+  EXPECT_THAT(message("int8:dynamic"), HasSubstr("'dynamic' is for activations"));
+  EXPECT_THAT(message("uint4:pact=6"), HasSubstr("'pact' is for activations"));
+  EXPECT_THAT(message("int4:block32:kl"), HasSubstr("a block is too small"));
+  EXPECT_EQ(RoundWeights(Parse("int8:token"), {}, std::vector<float>{1}).status(),
+            CheckWeights(Parse("int8:token")));
+}
+
+class WeightGroups : public testing::TestWithParam<std::string_view> {};
+
+// Convolution, Gemm, depthwise and a product's right operand.
+const TensorLayout kLayouts[] = {{.outer = 3, .axis = 40, .inner = 9},
+                                 {.outer = 5, .axis = 70, .inner = 1},
+                                 {.outer = 1, .axis = 64, .inner = 1},
+                                 {.outer = 6, .axis = 1, .inner = 9},
+                                 {.outer = 2, .axis = 24, .inner = 33, .segment = 12},
+                                 {.outer = 4, .axis = 30, .inner = 1, .segment = 10},
+                                 {.outer = 9, .axis = 32, .inner = 1, .segment = 1}};
+
+TEST_P(WeightGroups, EqualTheDefinition) {
+  uint64_t stream = 0;
+  for (const Sharing& sharing :
+       {Sharing{formats::Granularity::kTensor}, Sharing{formats::Granularity::kChannel},
+        Sharing{formats::Granularity::kBlock, 1}, Sharing{formats::Granularity::kBlock, 8},
+        Sharing{formats::Granularity::kBlock, 32}}) {
+    const Quantizer quantizer = WithSharing(GetParam(), sharing);
+    for (const TensorLayout& layout : kLayouts) {
+      SCOPED_TRACE(quantizer.ToString() + " layout " + std::to_string(stream));
+      const std::vector<float> weights = OracleValues(layout, ++stream);
+      const formats::RandomKey key{.seed = 3, .stream = stream, .first = 1000};
+      const RoundedTensor rounded = RoundWeights(quantizer, layout, weights, key).value();
+      const OracleTensor expected =
+          OracleRound(quantizer, layout, weights, rounded.tensor_scale, key);
+      EXPECT_EQ(rounded.scalings, expected.scalings);
+      ExpectSameBits(rounded.values, expected.values);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, WeightGroups, testing::ValuesIn(kOracleFormats));
+INSTANTIATE_TEST_SUITE_P(Roundings, WeightGroups,
+                         testing::Values("int8:stochastic", "mxfp4_e2m1:stochastic",
+                                         "uint8:asym:stochastic", "binary:unit:stochastic",
+                                         "int8:asym:floor", "mxfp8_e4m3:away", "e2m3:scaled:zero",
+                                         "int4:full:wrap", "uint8:asym:clip=0.3:wrap",
+                                         "int8:reciprocal", "fp16:stochastic"));
+
+TEST(RoundWeights, Nvfp4HasTwoLevels) {
+  const std::vector<float> weights = OracleValues({.axis = 64}, 1);
+  const RoundedTensor rounded = RoundWeights(Parse("nvfp4"), {.axis = 64}, weights).value();
+  float amax = 0;
+  for (const float weight : weights) amax = std::max(amax, std::fabs(weight));
+  EXPECT_EQ(rounded.tensor_scale, amax / (6 * 448));
+  EXPECT_EQ(rounded.scalings.size(), 4U);
+  for (const Scaling& scaling : rounded.scalings) {
+    // The group's own part is an fp8_e4m3.
+    const float part = scaling.scale / rounded.tensor_scale;
+    EXPECT_NEAR(part,
+                formats::Decode(Parse("fp8_e4m3").format.element,
+                                formats::Encode(Parse("fp8_e4m3").format.element, part)),
+                part * 0x1p-22);
+  }
 }
 
 TEST(RoundWeights, StochasticRoundingFollowsItsKey) {
@@ -142,33 +205,6 @@ TEST(RoundWeights, StochasticRoundingFollowsItsKey) {
   EXPECT_NE(
       a.values,
       RoundWeights(quantizer, Rows(with_range, 1), with_range, {.seed = 1, .stream = 1})->values);
-}
-
-TEST(ActivationScaling, TakesTheCalibratedRange) {
-  const RangeStatistics statistics = Observed({-1, 5});
-  EXPECT_EQ(CalibratedScaling(Parse("int8"), statistics).value(), (Scaling{5.0F / 127, 0}));
-  EXPECT_EQ(CalibratedScaling(Parse("uint8"), statistics).value(), (Scaling{5.0F / 255, 0}));
-  EXPECT_EQ(CalibratedScaling(Parse("int8:clip=2"), statistics).value(), (Scaling{2.0F / 127, 0}));
-  EXPECT_EQ(CalibratedScaling(Parse("uint8:asym:clip=2"), Observed({0, 5})).value(),
-            (Scaling{2.0F / 255, 0}));
-  EXPECT_EQ(CalibratedScaling(Parse("fp16"), RangeStatistics{}).value(), Scaling{});
-  EXPECT_EQ(CalibratedScaling(Parse("fixed8.4"), RangeStatistics{}).value(), (Scaling{0.0625F, 0}));
-}
-
-TEST(ActivationScaling, RefusesWhatCalibrationCannotGive) {
-  const RangeStatistics statistics = Observed({-1, 5});
-  const auto status = [&](std::string_view notation) {
-    return CalibratedScaling(Parse(notation), statistics).status();
-  };
-  EXPECT_EQ(status("int8:dynamic").code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(Message(status("int8:dynamic")), HasSubstr("activations int8:dynamic"));
-  EXPECT_EQ(status("int8:token").code(), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(status("int8:p99").code(), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(status("int8:channel").code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(CalibratedScaling(Parse("int8"), RangeStatistics{}).status().code(),
-            absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(Message(CalibratedScaling(Parse("int8"), RangeStatistics{}).status()),
-              HasSubstr("calibration saw no finite value"));
 }
 
 TEST(RoundTensor, FindsScalesAlongTheRightAxes) {
@@ -207,8 +243,7 @@ TEST(RoundTensor, ChecksItsShape) {
   EXPECT_THAT(Message(status({2, 2})), HasSubstr("shape 2x2 has 4 elements, the data 3"));
   EXPECT_THAT(Message(status({-1, -3})), HasSubstr("every size is positive"));
   EXPECT_THAT(Message(status({int64_t{1} << 62, 8})), HasSubstr("their product fits 64 bits"));
-  EXPECT_EQ(status({3}, "int8:position").code(), absl::StatusCode::kUnimplemented);
-  EXPECT_EQ(status({3}, "int8:aciq").code(), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(status({3}, "binary:position").code(), absl::StatusCode::kUnimplemented);
 }
 
 }  // namespace

@@ -1,0 +1,164 @@
+#include "engine/quantize/group_loops.h"
+
+#include <algorithm>
+#include <bit>
+#include <cfloat>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+
+// The loader resolves clones before a sanitizer's runtime is up, so sanitized builds have none.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define BITSCAPE_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define BITSCAPE_VECTOR_CLONES
+#endif
+
+namespace bitscape::quantize {
+namespace {
+
+constexpr int32_t kMagnitudeBits = 0x7fffffff;
+constexpr int32_t kInfinity = 0x7f800000;
+
+// Integers that ascend as finite floats do: reductions over them may run in any order.
+inline int32_t OrderOf(float value) {
+  const int32_t bits = std::bit_cast<int32_t>(value);
+  return bits ^ ((bits >> 31) & kMagnitudeBits);
+}
+float ValueOf(int32_t order) {
+  return std::bit_cast<float>(order ^ ((order >> 31) & kMagnitudeBits)) + 0.0F;
+}
+
+struct OrderRange {
+  int32_t min, max;
+};
+
+BITSCAPE_VECTOR_CLONES
+OrderRange FiniteOrders(const float* values, size_t count) {
+  int32_t min = std::numeric_limits<int32_t>::max();
+  int32_t max = std::numeric_limits<int32_t>::min();
+  for (size_t i = 0; i < count; ++i) {
+    const bool finite = (std::bit_cast<int32_t>(values[i]) & kMagnitudeBits) < kInfinity;
+    const int32_t order = OrderOf(values[i]);
+    const int32_t low = finite ? order : std::numeric_limits<int32_t>::max();
+    const int32_t high = finite ? order : std::numeric_limits<int32_t>::min();
+    min = low < min ? low : min;
+    max = high > max ? high : max;
+  }
+  return {min, max};
+}
+
+BITSCAPE_VECTOR_CLONES
+int32_t LargestMagnitude(const float* values, size_t count) {
+  int32_t largest = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t magnitude = std::bit_cast<int32_t>(values[i]) & kMagnitudeBits;
+    largest = magnitude > largest ? magnitude : largest;
+  }
+  return largest;
+}
+
+// Results may stand where the operands do: no iteration reads what another wrote (ivdep).
+BITSCAPE_VECTOR_CLONES
+void ColumnRanges(const float* values, size_t count, float* min, float* max, size_t width) {
+  for (size_t first = 0; first < count; first += width) {
+    const float* row = values + first;
+#pragma GCC ivdep
+    for (size_t c = 0; c < width; ++c) {
+      const bool finite = std::fabs(row[c]) <= FLT_MAX;
+      const float low = finite ? row[c] : std::numeric_limits<float>::infinity();
+      const float high = finite ? row[c] : -std::numeric_limits<float>::infinity();
+      min[c] = low < min[c] ? low : min[c];
+      max[c] = high > max[c] ? high : max[c];
+    }
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void ColumnMagnitudes(const float* values, size_t count, float* magnitudes, size_t width) {
+  for (size_t first = 0; first < count; first += width) {
+    const float* row = values + first;
+#pragma GCC ivdep
+    for (size_t c = 0; c < width; ++c) {
+      const int32_t magnitude = std::bit_cast<int32_t>(row[c]) & kMagnitudeBits;
+      const int32_t seen = std::bit_cast<int32_t>(magnitudes[c]);
+      magnitudes[c] = std::bit_cast<float>(magnitude > seen ? magnitude : seen);
+    }
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void Divide(const float* values, size_t count, const float* divisors, float* quotients,
+            size_t width) {
+  for (size_t first = 0; first < count; first += width) {
+#pragma GCC ivdep
+    for (size_t c = 0; c < width; ++c) quotients[first + c] = values[first + c] / divisors[c];
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void Multiply(const float* values, size_t count, const float* factors, float* products,
+              size_t width) {
+  for (size_t first = 0; first < count; first += width) {
+#pragma GCC ivdep
+    for (size_t c = 0; c < width; ++c) products[first + c] = values[first + c] * factors[c];
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void Clamp(float* values, size_t count, const float* low, const float* high, size_t width) {
+  for (size_t first = 0; first < count; first += width) {
+    float* row = values + first;
+#pragma GCC ivdep
+    for (size_t c = 0; c < width; ++c) {
+      const float raised = row[c] < low[c] ? low[c] : row[c];
+      row[c] = raised > high[c] ? high[c] : raised;
+    }
+  }
+}
+
+}  // namespace
+
+ValueRange RangeOf(std::span<const float> values) {
+  const OrderRange orders = FiniteOrders(values.data(), values.size());
+  if (orders.min > orders.max) return {};
+  return {ValueOf(orders.min), ValueOf(orders.max)};
+}
+
+float MagnitudeOf(std::span<const float> values) {
+  return std::bit_cast<float>(LargestMagnitude(values.data(), values.size()));
+}
+
+void RangesOfColumns(std::span<const float> values, std::span<float> min, std::span<float> max) {
+  std::fill(min.begin(), min.end(), std::numeric_limits<float>::infinity());
+  std::fill(max.begin(), max.end(), -std::numeric_limits<float>::infinity());
+  ColumnRanges(values.data(), values.size(), min.data(), max.data(), min.size());
+  for (size_t c = 0; c < min.size(); ++c) {
+    const bool seen = min[c] <= max[c];
+    min[c] = seen ? min[c] + 0.0F : 0;
+    max[c] = seen ? max[c] + 0.0F : 0;
+  }
+}
+
+void MagnitudesOfColumns(std::span<const float> values, std::span<float> magnitudes) {
+  std::fill(magnitudes.begin(), magnitudes.end(), 0.0F);
+  ColumnMagnitudes(values.data(), values.size(), magnitudes.data(), magnitudes.size());
+}
+
+void DivideColumns(std::span<const float> values, std::span<const float> divisors,
+                   std::span<float> quotients) {
+  Divide(values.data(), values.size(), divisors.data(), quotients.data(), divisors.size());
+}
+
+void MultiplyColumns(std::span<const float> values, std::span<const float> factors,
+                     std::span<float> products) {
+  Multiply(values.data(), values.size(), factors.data(), products.data(), factors.size());
+}
+
+void ClampColumns(std::span<float> values, std::span<const float> low,
+                  std::span<const float> high) {
+  Clamp(values.data(), values.size(), low.data(), high.data(), low.size());
+}
+
+}  // namespace bitscape::quantize
