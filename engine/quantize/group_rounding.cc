@@ -21,7 +21,7 @@ using formats::RangeMethod;
 using formats::Scaling;
 
 // Elements that a pass in several parts handles at a time, so that they stay in the first cache.
-constexpr size_t kChunk = 4096;
+constexpr size_t kChunk = 2048;
 
 bool IsLevelSet(const NumberFormat& format) {
   return std::holds_alternative<formats::LevelSet>(format.element);
@@ -39,26 +39,53 @@ class GroupRounder {
         scratch_(scratch),
         looks_at_values_(quantizer.range != RangeMethod::kMinMax || IsLevelSet(quantizer.format)),
         nan_scales_(formats::ScaleHasNan(quantizer.format)),
+        by_magnitude_(!looks_at_values_ && ScaleFollowsMagnitude(quantizer.format)),
         by_columns_(
             !IsLevelSet(quantizer.format) &&
             !(quantizer.format.zero_point && quantizer.overflow == formats::Overflow::kWrap)) {}
 
-  absl::Status RoundStrip(const Strip& strip) {
+  // `scalings`: null, or the strip's are appended.
+  absl::Status RoundStrip(const Strip& strip, std::vector<Scaling>* scalings) {
+    if (strip.width > 1 && by_magnitude_ && FindScalesTogether(strip)) {
+      RoundColumnsTogether(strip);
+      if (scalings == nullptr) return absl::OkStatus();
+      for (const float scale : scales_) {
+        scalings->push_back({.scale = scale, .reciprocal = quantizer_.reciprocal});
+      }
+      return absl::OkStatus();
+    }
     BITSCAPE_RETURN_IF_ERROR(FindScalings(strip));
+    if (scalings != nullptr) {
+      scalings->insert(scalings->end(), scalings_.begin(), scalings_.end());
+    }
     if (strip.width == 1) {
       Round(scalings_[0], strip.first, strip.length);
     } else if (by_columns_) {
+      scales_.resize(strip.width);
+      std::transform(scalings_.begin(), scalings_.end(), scales_.begin(),
+                     [](const Scaling& scaling) { return scaling.scale; });
       RoundColumnsTogether(strip);
     } else {
       RoundColumnsApart(strip);
     }
     return absl::OkStatus();
   }
-  std::span<const Scaling> scalings() const { return scalings_; }
 
  private:
   std::span<const float> Values(const Strip& strip) const {
     return values_.subspan(strip.first, strip.length * strip.width);
+  }
+
+  // Scales of all columns by one call: blocks of one, the largest magnitude of each column. False
+  // where a magnitude isn't finite and has no part in the scale.
+  bool FindScalesTogether(const Strip& strip) {
+    magnitudes_.resize(strip.width);
+    scales_.resize(strip.width);
+    MagnitudesOfColumns(Values(strip), magnitudes_);
+    if (!nan_scales_ && !std::isfinite(MagnitudeOf(magnitudes_))) return false;
+    formats::RoundBlocks(quantizer_.format, {.block = 1, .tensor_scale = tensor_scale_},
+                         magnitudes_, magnitudes_, scales_);
+    return true;
   }
 
   absl::Status FindScalings(const Strip& strip) {
@@ -72,7 +99,9 @@ class GroupRounder {
       MagnitudesOfColumns(values, high);
       std::transform(high.begin(), high.end(), low.begin(), [](float value) { return -value; });
     } else if (strip.width == 1) {
-      const ValueRange range = RangeOf(values);
+      const float magnitude = by_magnitude_ ? MagnitudeOf(values) : 0;
+      const bool enough = by_magnitude_ && std::isfinite(magnitude);
+      const ValueRange range = enough ? ValueRange{-magnitude, magnitude} : RangeOf(values);
       low[0] = range.min;
       high[0] = range.max;
     } else {
@@ -124,16 +153,16 @@ class GroupRounder {
     const bool power_of_two =
         quantizer_.format.scale->encoding == formats::ScaleEncoding::kPowerOfTwo;
     const bool inverse = quantizer_.reciprocal || power_of_two;  // the same quotient by 2^k
-    scratch_.resize(4 * width);
-    const std::span<float> scale = std::span(scratch_).first(width);
-    const std::span<float> divisor = std::span(scratch_).subspan(width, width);
-    const std::span<float> low = std::span(scratch_).subspan(2 * width, width);
-    const std::span<float> high = std::span(scratch_).subspan(3 * width, width);
+    const bool shifted = quantizer_.format.zero_point;
+    scratch_.resize(3 * width);
+    const std::span<float> divisor = std::span(scratch_).first(width);
+    const std::span<float> low = std::span(scratch_).subspan(width, width);
+    const std::span<float> high = std::span(scratch_).subspan(2 * width, width);
+    std::transform(scales_.begin(), scales_.end(), divisor.begin(),
+                   [inverse](float scale) { return inverse ? 1 / scale : scale; });
     const float smallest = static_cast<float>(formats::SmallestFinite(quantizer_.format.element));
     const float largest = static_cast<float>(formats::LargestFinite(quantizer_.format.element));
-    for (size_t column = 0; column < width; ++column) {
-      scale[column] = scalings_[column].scale;
-      divisor[column] = inverse ? 1 / scale[column] : scale[column];
+    for (size_t column = 0; shifted && column < width; ++column) {
       low[column] = smallest - static_cast<float>(scalings_[column].zero_point);
       high[column] = largest - static_cast<float>(scalings_[column].zero_point);
     }
@@ -145,8 +174,8 @@ class GroupRounder {
       (inverse ? MultiplyColumns : DivideColumns)(values_.subspan(first, count), divisor, chunk);
       formats::Round(UnshiftedElement(), quantizer_.rounding, quantizer_.overflow, {}, chunk, chunk,
                      KeyAt(first));
-      if (quantizer_.format.zero_point) ClampColumns(chunk, low, high);
-      MultiplyColumns(chunk, scale, chunk);
+      if (shifted) ClampColumns(chunk, low, high);
+      MultiplyColumns(chunk, scales_, chunk);
     }
   }
 
@@ -186,8 +215,9 @@ class GroupRounder {
   const std::span<float> rounded_;
   const formats::RandomKey key_;
   std::vector<float>& scratch_;
-  const bool looks_at_values_, nan_scales_, by_columns_;
-  std::vector<Scaling> scalings_;  // of the strip's columns
+  const bool looks_at_values_, nan_scales_, by_magnitude_, by_columns_;
+  std::vector<Scaling> scalings_;           // of the strip's columns
+  std::vector<float> magnitudes_, scales_;  // of the columns that share a call of RoundBlocks
 };
 
 // The length of groups where all of them stand one after another and RoundBlocks computes them; 0
@@ -251,9 +281,7 @@ absl::Status RoundGroups(const Quantizer& quantizer, const TensorLayout& layout,
   absl::Status status;
   ForEachStrip(quantizer, layout, [&](const Strip& strip) {
     if (!status.ok()) return;
-    status = rounder.RoundStrip(strip);
-    if (scalings == nullptr || !status.ok()) return;
-    scalings->insert(scalings->end(), rounder.scalings().begin(), rounder.scalings().end());
+    status = rounder.RoundStrip(strip, scalings);
   });
   return status;
 }
