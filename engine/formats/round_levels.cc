@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "engine/core/status.h"
@@ -11,6 +12,7 @@ namespace bitscape::formats {
 namespace {
 
 constexpr size_t kFew = 16;  // levels that comparisons with each boundary do well
+constexpr size_t kMany = 256;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
 // A value passes boundary i where it is greater than passed[i]: one comparison for both kinds of
@@ -28,6 +30,8 @@ float Before(float value) { return std::nextafter(value, -kInfinity); }
 LevelSteps StepsOf(const LevelTable& table, float scale, Rounding rounding, const RandomKey& key) {
   LevelSteps steps;
   size_t nearest_zero = 0;
+  steps.values.reserve(table.levels.size() + 1);
+  steps.passed.reserve(table.levels.size());
   for (size_t i = 0; i < table.levels.size(); ++i) {
     if (std::fabs(table.levels[i]) < std::fabs(table.levels[nearest_zero])) nearest_zero = i;
     steps.values.push_back(scale == 1 ? table.levels[i] : table.levels[i] * scale);
@@ -109,54 +113,55 @@ BITSCAPE_INLINE void FewByValueLoop(const LevelSteps& given, const float* values
 // buckets; those in the value's own are searched. The bucket ascends with the value, so a value
 // passes what lies in lower buckets, whatever float32 rounds.
 struct BucketSteps {
-  static constexpr int kBuckets = 2048;
   float lowest = 0, buckets_a_unit = 0;
-  int32_t first_jump = 0;      // of the search in a bucket: a power of two
-  std::vector<int32_t> below;  // by bucket: boundaries in lower buckets
-  std::vector<float> passed;   // padded with boundaries that nothing passes
+  float last = 0;                        // number of the last bucket
+  int32_t first_jump = 0;                // of the search in a bucket: a power of two
+  std::array<int32_t, 4 * kMany> below;  // by bucket: boundaries in lower buckets
+  std::array<float, 3 * kMany> passed;   // padded with boundaries that nothing passes
 };
 
-BITSCAPE_INLINE int32_t BucketOf(float value, float lowest, float buckets_a_unit) {
+BITSCAPE_INLINE int32_t BucketOf(float value, float lowest, float buckets_a_unit, float last) {
   float bucket = (value - lowest) * buckets_a_unit;
   bucket = bucket > 0 ? bucket : 0;  // NaN, too
-  bucket = bucket < BucketSteps::kBuckets - 1 ? bucket : BucketSteps::kBuckets - 1;
-  return static_cast<int32_t>(bucket);
+  return static_cast<int32_t>(bucket < last ? bucket : last);
 }
 
-BucketSteps BucketsOf(const LevelSteps& steps) {
-  BucketSteps buckets;
+void MakeBuckets(const LevelSteps& steps, BucketSteps& buckets) {
+  const size_t count = 4 * std::bit_ceil(steps.passed.size());
   buckets.lowest = steps.passed.front();
+  buckets.last = static_cast<float>(count - 1);
   const float range = steps.passed.back() - buckets.lowest;
-  buckets.buckets_a_unit = range > 0 ? (BucketSteps::kBuckets - 1) / range : 0;
+  buckets.buckets_a_unit = range > 0 ? buckets.last / range : 0;
   if (!std::isfinite(buckets.buckets_a_unit)) buckets.buckets_a_unit = 0;
-  std::vector<int32_t> counts(BucketSteps::kBuckets);
+  std::fill_n(buckets.below.begin(), count, 0);
   for (const float boundary : steps.passed) {
-    ++counts[static_cast<size_t>(BucketOf(boundary, buckets.lowest, buckets.buckets_a_unit))];
+    ++buckets.below[static_cast<size_t>(
+        BucketOf(boundary, buckets.lowest, buckets.buckets_a_unit, buckets.last))];
   }
   int32_t below = 0, most = 0;
-  for (const int32_t own : counts) {
-    buckets.below.push_back(below);
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t own = std::exchange(buckets.below[i], below);
     below += own;
     most = std::max(most, own);
   }
-  const size_t jumps = std::bit_floor(static_cast<uint32_t>(most));
-  buckets.first_jump = static_cast<int32_t>(jumps);
-  buckets.passed = steps.passed;
-  buckets.passed.resize(buckets.passed.size() + 2 * jumps, kInfinity);
-  return buckets;
+  buckets.first_jump = static_cast<int32_t>(std::bit_floor(static_cast<uint32_t>(most)));
+  std::fill(std::copy(steps.passed.begin(), steps.passed.end(), buckets.passed.begin()),
+            buckets.passed.end(), kInfinity);
 }
 
-// Writes how many boundaries each value passes.
+// Writes how many boundaries each value passes. A loop with one table look-up is one that the
+// compiler makes a gather of.
 BITSCAPE_VECTOR_CLONES
-void CountPassed(const BucketSteps& buckets, const float* values, int32_t* passed, size_t count) {
+void CountPassed(const BucketSteps& buckets, const float* __restrict values,
+                 int32_t* __restrict passed, size_t count) {
   const float lowest = buckets.lowest, buckets_a_unit = buckets.buckets_a_unit;
-  const int32_t* const below = buckets.below.data();
-  for (size_t i = 0; i < count; ++i) {
-    passed[i] = below[BucketOf(values[i], lowest, buckets_a_unit)];
-  }
+  const float last = buckets.last;
+  for (size_t i = 0; i < count; ++i) passed[i] = BucketOf(values[i], lowest, buckets_a_unit, last);
+  const int32_t* const __restrict below = buckets.below.data();
+  for (size_t i = 0; i < count; ++i) passed[i] = below[passed[i]];
   // Jumps that halve: what ascends is passed in its order.
   for (int32_t jump = buckets.first_jump; jump > 0; jump /= 2) {
-    const float* const boundaries = buckets.passed.data() + (jump - 1);
+    const float* const __restrict boundaries = buckets.passed.data() + (jump - 1);
     for (size_t i = 0; i < count; ++i) {
       passed[i] += values[i] > boundaries[passed[i]] ? jump : 0;
     }
@@ -164,24 +169,27 @@ void CountPassed(const BucketSteps& buckets, const float* values, int32_t* passe
 }
 
 BITSCAPE_VECTOR_CLONES
-void TakeLevels(const float* levels, float not_a_number, const int32_t* passed, const float* values,
-                float* rounded, size_t count) {
+void TakeLevels(const float* __restrict levels, const int32_t* __restrict passed,
+                float* __restrict taken, size_t count) {
+  for (size_t i = 0; i < count; ++i) taken[i] = levels[passed[i]];
+}
+
+BITSCAPE_VECTOR_CLONES
+void ReplaceNans(float not_a_number, const float* taken, const float* values, float* rounded,
+                 size_t count) {
   for (size_t i = 0; i < count; ++i) {
-    const float result = levels[passed[i]];
-    rounded[i] = values[i] == values[i] ? result : not_a_number;
+    rounded[i] = values[i] == values[i] ? taken[i] : not_a_number;
   }
 }
 
 template <bool kDraws>
-BITSCAPE_INLINE void ManyByValueLoop(const LevelSteps& steps, const int32_t* passed, size_t first,
-                                     const float* values, float* rounded, size_t count) {
-  const float* const levels = steps.values.data();
+BITSCAPE_INLINE void ChooseLoop(const LevelSteps& steps, const float* lower, const float* upper,
+                                size_t first, const float* values, float* rounded, size_t count) {
   const UpSteps up = steps.up;
   const DrawSteps draw = steps.draw;
   const float not_a_number = steps.not_a_number;
   for (size_t i = 0; i < count; ++i) {
-    const float result =
-        Between<kDraws>(up, draw, first + i, values[i], levels[passed[i]], levels[passed[i] + 1]);
+    const float result = Between<kDraws>(up, draw, first + i, values[i], lower[i], upper[i]);
     rounded[i] = values[i] == values[i] ? result : not_a_number;
   }
 }
@@ -202,14 +210,14 @@ BITSCAPE_LEVEL_LOOP(FewByDraw, FewByValueLoop<true>)
 #undef BITSCAPE_LEVEL_LOOP
 
 BITSCAPE_VECTOR_CLONES
-void ManyByValue(const LevelSteps& steps, const int32_t* passed, size_t first, const float* values,
-                 float* rounded, size_t count) {
-  ManyByValueLoop<false>(steps, passed, first, values, rounded, count);
+void ChooseByValue(const LevelSteps& steps, const float* lower, const float* upper, size_t first,
+                   const float* values, float* rounded, size_t count) {
+  ChooseLoop<false>(steps, lower, upper, first, values, rounded, count);
 }
 BITSCAPE_VECTOR_CLONES
-void ManyByDraw(const LevelSteps& steps, const int32_t* passed, size_t first, const float* values,
-                float* rounded, size_t count) {
-  ManyByValueLoop<true>(steps, passed, first, values, rounded, count);
+void ChooseByDraw(const LevelSteps& steps, const float* lower, const float* upper, size_t first,
+                  const float* values, float* rounded, size_t count) {
+  ChooseLoop<true>(steps, lower, upper, first, values, rounded, count);
 }
 
 void RoundFew(const LevelSteps& steps, bool nearest, bool draws, const float* values,
@@ -231,20 +239,24 @@ void RoundFew(const LevelSteps& steps, bool nearest, bool draws, const float* va
 
 void RoundMany(LevelSteps steps, bool nearest, bool draws, const float* values, float* rounded,
                size_t count) {
-  const BucketSteps buckets = BucketsOf(steps);
+  BucketSteps buckets;
+  MakeBuckets(steps, buckets);
   steps.values.push_back(steps.values.back());  // the upper neighbour of the largest
   constexpr size_t kStrip = 1024;
   std::array<int32_t, kStrip> passed;
+  std::array<float, kStrip> lower, upper;
   for (size_t first = 0; first < count; first += kStrip) {
     const size_t size = std::min(kStrip, count - first);
-    CountPassed(buckets, values + first, passed.data(), size);
+    const float* const strip = values + first;
+    CountPassed(buckets, strip, passed.data(), size);
+    TakeLevels(steps.values.data(), passed.data(), lower.data(), size);
     if (nearest) {
-      TakeLevels(steps.values.data(), steps.not_a_number, passed.data(), values + first,
-                 rounded + first, size);
-    } else {
-      const auto loop = draws ? ManyByDraw : ManyByValue;
-      loop(steps, passed.data(), first, values + first, rounded + first, size);
+      ReplaceNans(steps.not_a_number, lower.data(), strip, rounded + first, size);
+      continue;
     }
+    TakeLevels(steps.values.data() + 1, passed.data(), upper.data(), size);
+    const auto choose = draws ? ChooseByDraw : ChooseByValue;
+    choose(steps, lower.data(), upper.data(), first, strip, rounded + first, size);
   }
 }
 
@@ -252,6 +264,7 @@ void RoundMany(LevelSteps steps, bool nearest, bool draws, const float* values, 
 
 void RoundLevels(const LevelTable& table, float scale, Rounding rounding,
                  std::span<const float> values, std::span<float> rounded, RandomKey key) {
+  BITSCAPE_CHECK(table.levels.size() <= kMany, "a table has up to 256 levels");
   BITSCAPE_CHECK(!table.levels.empty() && table.boundaries.size() + 1 == table.levels.size() &&
                      table.ties_up.size() == table.boundaries.size(),
                  "a level table has one boundary between neighbours");

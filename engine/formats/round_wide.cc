@@ -9,16 +9,13 @@ namespace {
 
 constexpr uint64_t kExponentBits = 0x7ff0000000000000u;
 
-// The neighbours of a magnitude; `odd` is lower's code.
+// The neighbours of a magnitude; `odd` is 1 where the code of `lower` is, else 0.
 struct Neighbours {
-  double lower, upper;
-  bool odd;
+  double lower, upper, odd;
 };
 
-// A whole number below 2^52 is odd; beyond, nothing lies between neighbours.
-BITSCAPE_INLINE bool IsOdd(double whole) {
-  return (std::bit_cast<uint64_t>(whole + 0x1p52) & 1) != 0;
-}
+// 1 for odd whole numbers, 0 for even ones.
+BITSCAPE_INLINE double IsOdd(double whole) { return whole - 2 * std::floor(whole * 0.5); }
 
 template <bool kDraws>
 BITSCAPE_INLINE double Choose(const UpSteps& up, const DrawSteps& draw, uint64_t i,
@@ -27,7 +24,7 @@ BITSCAPE_INLINE double Choose(const UpSteps& up, const DrawSteps& draw, uint64_t
   if constexpr (kDraws) {
     threshold = Draw(draw, i);
   } else {
-    threshold = (negative ? up.negative : up.positive) - (neighbours.odd ? up.odd : 0);
+    threshold = (negative ? up.negative : up.positive) - neighbours.odd * up.odd;
   }
   const bool rises =
       threshold * (neighbours.upper - neighbours.lower) < magnitude - neighbours.lower;
@@ -39,7 +36,7 @@ struct WideFloatSteps {
   uint64_t to_step, to_inverse;  // from the bits of a power of two to those of its grid's step
   // Magnitudes within have these neighbours: below AdaptivFloat's smallest, CFloat's gap.
   double gap_lower, gap_upper;
-  bool gap_odd;
+  double gap_odd;
   double largest, flush_below;
   uint32_t infinity, not_a_number, zero_signs;
 };
@@ -56,11 +53,11 @@ WideFloatSteps StepsOf(const Minifloat& type) {
   steps.to_inverse = (2046 + mantissa) << 52;
   if (type.underflow == Underflow::kAdaptiv) {
     steps.gap_upper = MagnitudeValue(type, 1);
-    steps.gap_odd = true;  // ties go up
+    steps.gap_odd = 1;  // ties go up
   } else if (type.underflow == Underflow::kHalved) {
     steps.gap_lower = MagnitudeValue(type, hidden - 1);
     steps.gap_upper = MagnitudeValue(type, hidden);
-    steps.gap_odd = hidden > 1;
+    steps.gap_odd = hidden > 1 ? 1 : 0;
   }
   steps.largest = LargestFinite(type);
   steps.flush_below = type.underflow == Underflow::kFlush ? MagnitudeValue(type, hidden) : 0;
@@ -157,7 +154,7 @@ BITSCAPE_INLINE void LogLoop(const LogLoopSteps& given, UpSteps up, DrawSteps dr
     lower = lower < steps.largest ? lower : steps.largest;
     upper = upper < steps.largest ? upper : steps.largest;
     const Neighbours neighbours{double{std::bit_cast<float>(lower)},
-                                double{std::bit_cast<float>(upper)}, false};
+                                double{std::bit_cast<float>(upper)}, 0};
     const double result =
         Choose<kDraws>(up, draw, i, neighbours, double{std::bit_cast<float>(magnitude)}, sign != 0);
     const uint32_t result_bits =
