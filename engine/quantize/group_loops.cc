@@ -20,6 +20,7 @@ namespace {
 
 constexpr int32_t kMagnitudeBits = 0x7fffffff;
 constexpr int32_t kInfinity = 0x7f800000;
+constexpr int32_t kQuietNan = 0x7fc00000;
 
 // Integers that ascend as finite floats do: reductions over them may run in any order.
 inline int32_t OrderOf(float value) {
@@ -118,6 +119,33 @@ void Clamp(float* values, size_t count, const float* low, const float* high, siz
   }
 }
 
+BITSCAPE_VECTOR_CLONES
+void PowersByExponent(const float* magnitudes, size_t count, int32_t top, int32_t lowest,
+                      int32_t highest, float* scales) {
+#pragma GCC ivdep
+  for (size_t i = 0; i < count; ++i) {
+    const int32_t bits = std::bit_cast<int32_t>(magnitudes[i]);
+    // A subnormal's true exponent is lower still; both are cut to the lowest.
+    const int32_t exponent = (bits >> 23) - 127 - top;
+    const int32_t raised = exponent < lowest ? lowest : exponent;
+    const int32_t cut = raised > highest ? highest : raised;
+    const int32_t below = cut < -126 ? -126 - cut : 0;
+    const int32_t power = below > 0 ? 0x00800000 >> below : (cut + 127) << 23;
+    scales[i] = std::bit_cast<float>(bits >= kInfinity ? kQuietNan : power);
+  }
+}
+
+BITSCAPE_VECTOR_CLONES
+void Quotients(const float* magnitudes, size_t count, float largest, float limit, float* scales) {
+#pragma GCC ivdep
+  for (size_t i = 0; i < count; ++i) {
+    const float quotient = magnitudes[i] / largest;
+    const float raised = quotient < FLT_MIN ? FLT_MIN : quotient;
+    const float cut = raised > limit ? limit : raised;
+    scales[i] = magnitudes[i] == 0 ? 1 : cut;
+  }
+}
+
 }  // namespace
 
 ValueRange RangeOf(std::span<const float> values) {
@@ -159,6 +187,16 @@ void MultiplyColumns(std::span<const float> values, std::span<const float> facto
 void ClampColumns(std::span<float> values, std::span<const float> low,
                   std::span<const float> high) {
   Clamp(values.data(), values.size(), low.data(), high.data(), low.size());
+}
+
+void FloorScales(std::span<const float> magnitudes, int top, int lowest, int highest,
+                 std::span<float> scales) {
+  PowersByExponent(magnitudes.data(), magnitudes.size(), top, lowest, highest, scales.data());
+}
+
+void QuotientScales(std::span<const float> magnitudes, float largest, float limit,
+                    std::span<float> scales) {
+  Quotients(magnitudes.data(), magnitudes.size(), largest, limit, scales.data());
 }
 
 }  // namespace bitscape::quantize

@@ -32,4 +32,13 @@ void MultiplyColumns(std::span<const float> values, std::span<const float> facto
 // values[r][c] = the nearest in [low[c], high[c]].
 void ClampColumns(std::span<float> values, std::span<const float> low, std::span<const float> high);
 
+// Scales of many groups from their largest magnitudes, as formats::ScaleForMagnitude gives them.
+// ScaleRule::kFloor: 2^(exponent of the magnitude - top), the exponent within [lowest, highest],
+// -149 and -127 - top <= lowest; 0 has the lowest. Infinities and NaN give NaN.
+void FloorScales(std::span<const float> magnitudes, int top, int lowest, int highest,
+                 std::span<float> scales);
+// ScaleEncoding::kFloat32: magnitude / largest within [FLT_MIN, limit]; 0 has 1. Finite only.
+void QuotientScales(std::span<const float> magnitudes, float largest, float limit,
+                    std::span<float> scales);
+
 }  // namespace bitscape::quantize

@@ -76,15 +76,14 @@ class GroupRounder {
     return values_.subspan(strip.first, strip.length * strip.width);
   }
 
-  // Scales of all columns by one call: blocks of one, the largest magnitude of each column. False
-  // where a magnitude isn't finite and has no part in the scale.
+  // Scales of all columns by one call. False where a magnitude isn't finite and has no part in the
+  // scale.
   bool FindScalesTogether(const Strip& strip) {
     magnitudes_.resize(strip.width);
     scales_.resize(strip.width);
     MagnitudesOfColumns(Values(strip), magnitudes_);
     if (!nan_scales_ && !std::isfinite(MagnitudeOf(magnitudes_))) return false;
-    formats::RoundBlocks(quantizer_.format, {.block = 1, .tensor_scale = tensor_scale_},
-                         magnitudes_, magnitudes_, scales_);
+    ScalesForMagnitudes(quantizer_.format, tensor_scale_, magnitudes_, scales_);
     return true;
   }
 
@@ -217,7 +216,7 @@ class GroupRounder {
   std::vector<float>& scratch_;
   const bool looks_at_values_, nan_scales_, by_magnitude_, by_columns_;
   std::vector<Scaling> scalings_;           // of the strip's columns
-  std::vector<float> magnitudes_, scales_;  // of the columns that share a call of RoundBlocks
+  std::vector<float> magnitudes_, scales_;  // of the columns
 };
 
 // The length of groups where all of them stand one after another and RoundBlocks computes them; 0
@@ -248,6 +247,27 @@ bool ScaleFollowsMagnitude(const NumberFormat& format) {
   const bool covers = format.scale->encoding == formats::ScaleEncoding::kPowerOfTwo &&
                       format.scale->rule == formats::ScaleRule::kCover;
   return symmetric || !covers;
+}
+
+void ScalesForMagnitudes(const NumberFormat& format, float tensor_scale,
+                         std::span<float> magnitudes, std::span<float> scales) {
+  const formats::ScaleLevel& level = *format.scale;
+  const double largest = formats::LargestFinite(format.element);
+  const double farthest = std::max(largest, -formats::SmallestFinite(format.element));
+  if (level.encoding == formats::ScaleEncoding::kFloat32) {
+    const float limit = formats::StoredFloat32Scale(std::numeric_limits<float>::max(), farthest);
+    return QuotientScales(magnitudes, static_cast<float>(largest), limit, scales);
+  }
+  const int top = std::ilogb(largest);
+  if (level.encoding == formats::ScaleEncoding::kPowerOfTwo &&
+      level.rule == formats::ScaleRule::kFloor &&
+      level.min_exponent >= std::max(-149, -127 - top)) {
+    int highest = level.max_exponent;
+    while (std::ldexp(farthest, highest) > std::numeric_limits<float>::max()) --highest;
+    return FloorScales(magnitudes, top, level.min_exponent, highest, scales);
+  }
+  formats::RoundBlocks(format, {.block = 1, .tensor_scale = tensor_scale}, magnitudes, magnitudes,
+                       scales);
 }
 
 absl::Status RoundGroups(const Quantizer& quantizer, const TensorLayout& layout, float tensor_scale,

@@ -16,6 +16,12 @@ namespace bitscape::quantize {
 // magnitude.
 bool ScaleFollowsMagnitude(const formats::NumberFormat& format);
 
+// formats::ScaleForMagnitude of each magnitude, where ScaleFollowsMagnitude. Where the format's
+// scale can't be NaN the magnitudes are finite. They are overwritten. Shape: magnitudes.size() ==
+// scales.size().
+void ScalesForMagnitudes(const formats::NumberFormat& format, float tensor_scale,
+                         std::span<float> magnitudes, std::span<float> scales);
+
 // Rounds each group of `layout` with FitScaling of its own finite values, element by element as
 // formats::Round does; random numbers are keyed by the index in the tensor. In place is allowed.
 // `scalings`: null, or one for each group is appended. Errors: those of FitScaling.

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/formats/scale.h"
+#include "engine/quantize/group_rounding.h"
 #include "tests/engine/quantize/group_oracle.h"
 
 namespace bitscape::quantize {
@@ -174,6 +176,29 @@ INSTANTIATE_TEST_SUITE_P(Roundings, WeightGroups,
                                          "int8:asym:floor", "mxfp8_e4m3:away", "e2m3:scaled:zero",
                                          "int4:full:wrap", "uint8:asym:clip=0.3:wrap",
                                          "int8:reciprocal", "fp16:stochastic"));
+
+TEST(ScalesForMagnitudes, EqualTheScalarSpecification) {
+  std::vector<float> magnitudes = {0, 0x1p-149F, 0x1p-127F, 0x1.fffffep-1F, 3.4028235e38F};
+  for (int exponent = -149; exponent <= 127; ++exponent) {
+    const float power = std::ldexp(1.0F, exponent);
+    for (const float factor : {1.0F, 1.3F, 1.75F, 0x1.fffffep0F}) {
+      magnitudes.push_back(power * factor);
+    }
+  }
+  for (const std::string_view notation : kOracleFormats) {
+    const formats::NumberFormat format = Parse(notation).format;
+    if (!ScaleFollowsMagnitude(format)) continue;
+    SCOPED_TRACE(notation);
+    std::vector<float> values = magnitudes;
+    if (formats::ScaleHasNan(format)) values.insert(values.end(), {kInfinity, kNan});
+    std::vector<float> scales(values.size()), expected(values.size());
+    for (size_t i = 0; i < values.size(); ++i) {
+      expected[i] = formats::ScaleForMagnitude(format, values[i], 0.37F);
+    }
+    ScalesForMagnitudes(format, 0.37F, values, scales);
+    ExpectSameBits(scales, expected);
+  }
+}
 
 TEST(RoundWeights, Nvfp4HasTwoLevels) {
   const std::vector<float> weights = OracleValues({.axis = 64}, 1);
