@@ -1,7 +1,9 @@
 // Compiled with -ffast-math, so that exponentials are vectorised: nothing here is NaN or infinite.
 #include "engine/quantize/adaround_step.h"
 
+#include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #define BITSCAPE_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 
@@ -17,36 +19,49 @@ constexpr float kEpsilon = 1e-8F;
 
 }  // namespace
 
+// Sixteen sums that stay in registers while k runs.
+typedef float Lanes __attribute__((vector_size(64)));
+constexpr size_t kLanes = 16;
+
+inline void Load(const float* from, Lanes& to) { std::memcpy(&to, from, sizeof(Lanes)); }
+
 BITSCAPE_VECTOR_CLONES
 void ErrorGradient(size_t count, size_t length, const float* __restrict rows,
                    const float* __restrict gram, const float* __restrict target,
                    float* __restrict gradient) {
-  for (size_t i = 0; i < count * length; ++i) {
-    gradient[i] = -target[i];
-  }
   constexpr size_t kTogether = 4;  // rows that share a pass over the Gram matrix
-  size_t row = 0;
-  for (; row + kTogether <= count; row += kTogether) {
-    float* __restrict sums = gradient + row * length;
-    const float* __restrict q = rows + row * length;
-    for (size_t k = 0; k < length; ++k) {
-      const float* __restrict line = gram + k * length;
-      const float q0 = q[k], q1 = q[length + k], q2 = q[2 * length + k], q3 = q[3 * length + k];
-      for (size_t j = 0; j < length; ++j) {
-        sums[j] += q0 * line[j];
-        sums[length + j] += q1 * line[j];
-        sums[2 * length + j] += q2 * line[j];
-        sums[3 * length + j] += q3 * line[j];
+  for (size_t row = 0; row < count; row += kTogether) {
+    const size_t here = std::min(kTogether, count - row);
+    // Rows that aren't there are the last one again.
+    const float* __restrict q[kTogether];
+    for (size_t r = 0; r < kTogether; ++r) q[r] = rows + (row + std::min(r, here - 1)) * length;
+    size_t j = 0;
+    for (; j + 2 * kLanes <= length; j += 2 * kLanes) {
+      Lanes sums[kTogether][2] = {};
+      for (size_t k = 0; k < length; ++k) {
+        Lanes left;
+        Lanes right;
+        Load(gram + k * length + j, left);
+        Load(gram + k * length + j + kLanes, right);
+        for (size_t r = 0; r < kTogether; ++r) {
+          sums[r][0] += q[r][k] * left;
+          sums[r][1] += q[r][k] * right;
+        }
       }
+      for (size_t r = 0; r < here; ++r) {
+        std::memcpy(gradient + (row + r) * length + j, sums[r], sizeof(sums[r]));
+      }
+    }
+    for (; j < length; ++j) {
+      float sums[kTogether] = {};
+      for (size_t k = 0; k < length; ++k) {
+        for (size_t r = 0; r < kTogether; ++r) sums[r] += q[r][k] * gram[j * length + k];
+      }
+      for (size_t r = 0; r < here; ++r) gradient[(row + r) * length + j] = sums[r];
     }
   }
-  for (; row < count; ++row) {
-    for (size_t k = 0; k < length; ++k) {
-      const float q = rows[row * length + k];
-      for (size_t j = 0; j < length; ++j) {
-        gradient[row * length + j] += q * gram[k * length + j];
-      }
-    }
+  for (size_t i = 0; i < count * length; ++i) {
+    gradient[i] -= target[i];
   }
 }
 

@@ -5,7 +5,8 @@
 
 namespace bitscape::quantize {
 
-// gradient[r, j] = sum over k of rows[r, k] * gram[k, j] - target[r, j], for `count` rows.
+// gradient[r, j] = sum over k of rows[r, k] * gram[k, j] - target[r, j], for `count` rows. `gram`
+// is symmetric.
 void ErrorGradient(size_t count, size_t length, const float* rows, const float* gram,
                    const float* target, float* gradient);
 

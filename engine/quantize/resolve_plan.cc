@@ -10,11 +10,10 @@
 #include "engine/core/status.h"
 #include "engine/core/suggest.h"
 #include "engine/quantize/precision_plan.h"
+#include "engine/quantize/tensor_rounding.h"
 
 namespace bitscape::quantize {
 namespace {
-
-using formats::Granularity;
 
 constexpr std::string_view kOperatorPrefix = "op:";
 
@@ -68,22 +67,10 @@ absl::Status CheckLayer(const LayerPrecision& layer, std::string_view name) {
                       operand == &layer.weights ? "weights" : "activations", operand->ToString()));
     }
   }
-  const Granularity weights = layer.weights.granularity;
-  if (weights == Granularity::kToken || weights == Granularity::kPosition) {
-    return error(fmt::format("weights {}: weights share scales by tensor, channel or block",
-                             layer.weights.ToString()));
-  }
-  if (layer.weights.dynamic_range) {
-    return error(fmt::format("weights {}: 'dynamic' is for activations", layer.weights.ToString()));
-  }
-  if (layer.weights.range == formats::RangeMethod::kPact) {
-    return error(fmt::format("weights {}: 'pact' is for activations", layer.weights.ToString()));
-  }
-  if (layer.activations.granularity == Granularity::kChannel) {
-    return error(
-        fmt::format("activations {}: 'channel' is for weights; activations share scales by "
-                    "tensor, token, position or block",
-                    layer.activations.ToString()));
+  // A plan may leave to training what can't be computed yet: that is refused where it is computed.
+  for (const absl::Status& status :
+       {CheckWeights(layer.weights), CheckActivations(layer.activations)}) {
+    if (absl::IsInvalidArgument(status)) return error(std::string(status.message()));
   }
   return absl::OkStatus();
 }
@@ -118,6 +105,13 @@ absl::Status CheckRepairs(const ResolvedPlan& plan, const std::vector<LayerIdent
   if (!plan.repairs.adaround) return absl::OkStatus();
   for (size_t i = 0; i < plan.layers.size(); ++i) {
     const formats::Quantizer& weights = plan.layers[i].weights;
+    const formats::Quantizer& activations = plan.layers[i].activations;
+    if (activations.granularity == formats::Granularity::kPosition) {
+      return absl::InvalidArgumentError(
+          fmt::format("layer {}: repair=adaround weighs inputs, but activations {} are scaled "
+                      "after the product",
+                      layers[i].name, activations.ToString()));
+    }
     if (weights.rounding == formats::Rounding::kNearestEven ||
         weights.rounding == formats::Rounding::kNearestAway) {
       continue;
