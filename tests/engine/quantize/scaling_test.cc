@@ -4,6 +4,7 @@
 
 #include <cfloat>
 #include <cmath>
+#include <vector>
 
 #include "engine/quantize/tensor_rounding.h"
 
@@ -88,6 +89,40 @@ TEST(Scaling, PowersOfTwoAreTheSmallestThatDoNotSaturate) {
       EXPECT_GT(std::nearbyint(amax / (scaling.scale / 2)), largest) << name << " " << amax;
     }
   }
+}
+
+TEST(Scaling, PowersByRuleFollowTheLargestMagnitude) {
+  // floor(log2 6.5) - floor(log2 6) = 0; the rules that round up take the next power.
+  EXPECT_EQ(ScalingForRange(Format("mxfp4_e2m1"), -6.5F, 1).scale, 1);
+  EXPECT_EQ(ScalingForRange(Format("mxfp4_e2m1:ceil"), -6.5F, 1).scale, 2);
+  EXPECT_EQ(ScalingForRange(Format("mxfp4_e2m1:rceil"), -6.5F, 1).scale, 2);
+  EXPECT_EQ(ScalingForRange(Format("mxfp4_e2m1:even"), -6.5F, 1).scale, 1);
+  EXPECT_EQ(ScalingForRange(Format("mxfp4_e2m1"), 0, 0).scale, 0x1p-127F);
+  EXPECT_TRUE(std::isnan(ScalingForRange(Format("mxfp4_e2m1"), -INFINITY, 0).scale));
+}
+
+TEST(Scaling, Nvfp4BlocksStoreAnE4m3BesideTheTensorsScale) {
+  // 3 / 6 = 0.5 of a tensor scale of 1/4: 2 is an e4m3.
+  EXPECT_EQ(ScalingForRange(Format("nvfp4"), -3, 3, 0.25F).scale, 0.5F);
+  EXPECT_EQ(ScalingForRange(Format("nvfp4"), 0, 0, 0.25F).scale, 0x1p-11F);  // 2^-9, never 0
+}
+
+TEST(FitScaling, LevelsAreFittedToTheSample) {
+  const std::vector<float> values = {-1, 1, 2, -4};
+  const Scaling binary = FitScaling(Format("binary"), {.values = values, .weights = {}}).value();
+  EXPECT_EQ(binary.scale, 2);
+  ASSERT_NE(binary.levels, nullptr);
+  EXPECT_THAT(binary.levels->levels, testing::ElementsAre(-1, 1));
+  const std::vector<double> weights = {1, 1, 0, 2};
+  EXPECT_EQ(FitScaling(Format("binary"), {.values = values, .weights = weights})->scale, 2.5F);
+}
+
+TEST(FitScaling, NothingObservedScalesAsZeros) {
+  EXPECT_EQ(FitScaling(Format("int8"), {})->scale, 1);
+  EXPECT_EQ(FitScaling(Format("mxfp8_e4m3"), {})->scale, 0x1p-127F);
+  const absl::StatusOr<Scaling> levels = FitScaling(Format("ternary"), {});
+  ASSERT_TRUE(levels.ok()) << levels.status();
+  EXPECT_EQ(RoundOne(Format("ternary"), *levels, 0), 0);
 }
 
 class ScalingEdges : public testing::TestWithParam<const char*> {};
