@@ -27,7 +27,8 @@ struct LevelTable {
 // Non-finite inputs have defined results (README.md): NaN gives the format's NaN, or the code of 0
 // where it has none; infinities give the format's infinity, or saturate where it has none.
 // `overflow` applies to finite values beyond the range. Stochastic rounding takes `random`, uniform
-// 64 bits; the other roundings ignore it.
+// 64 bits; the other roundings ignore it. Zeros keep their sign where the type has a sign bit
+// (floats but fnuz, signed logs). Ties of logs, which base 4 alone has (2 * 4^n), go up.
 uint32_t Encode(const ElementType& element, float value, Rounding rounding = Rounding::kNearestEven,
                 Overflow overflow = Overflow::kSaturate, uint64_t random = 0);
 
@@ -44,10 +45,10 @@ uint32_t EncodeLevel(const LevelTable& table, float scale, float value,
 struct Scaling {
   float scale = 1;  // positive, finite; NaN: the group holds a NaN or infinity and its format's
                     // scale can say so (MX, NVFP4): every value becomes NaN
-  int32_t zero_point = 0;                       // an integer code; floats have none
-  bool reciprocal = false;                      // Quantizer::reciprocal
-  std::shared_ptr<const LevelTable> levels = {};     // level sets: what was fitted; else null
-  bool operator==(const Scaling& other) const;  // compares what `levels` points to
+  int32_t zero_point = 0;                         // an integer code; floats have none
+  bool reciprocal = false;                        // Quantizer::reciprocal
+  std::shared_ptr<const LevelTable> levels = {};  // level sets: what was fitted; else null
+  bool operator==(const Scaling& other) const;    // compares what `levels` points to
 };
 
 // Which random numbers stochastic rounding draws: element i takes RandomBits(seed, stream, first +
