@@ -94,6 +94,7 @@ class Capturer {
       return absl::OkStatus();
     }
     layer.weights = WeightsOf(*planned.node)->values;
+    layer.weights_layout = WeightsLayout(*WeightsOf(*planned.node));
     layer.rounded_weights = planned.weights->values;
     const auto weight_codes = quantize::CodesOf(precision.weights.format);
     const auto codes = quantize::CodesOf(precision.activations.format);

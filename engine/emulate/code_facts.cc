@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <variant>
+#include <vector>
 
 namespace bitscape::emulate {
 namespace {
@@ -61,7 +62,6 @@ struct FitsBfloat16 {
 CodeFacts FactsOfElement(const formats::Quantizer& quantizer, int32_t zero_point) {
   const ElementType& element = quantizer.format.element;
   CodeFacts facts;
-  facts.known = true;
   facts.integers = formats::IsIntegerLike(quantizer.format);
   facts.min = formats::SmallestFinite(element) - zero_point;
   facts.max = formats::LargestFinite(element) - zero_point;
@@ -69,6 +69,21 @@ CodeFacts FactsOfElement(const formats::Quantizer& quantizer, int32_t zero_point
   facts.unit = UnitInLastPlace(element);
   facts.fits_bfloat16 = std::visit(FitsBfloat16{}, element) &&
                         (!facts.integers || facts.largest() <= 1 << kBfloat16Significand);
+  return facts;
+}
+
+// Of integer codes whose zero point is not known.
+CodeFacts FactsOfImageCodes(const formats::Quantizer& quantizer) {
+  if (std::holds_alternative<formats::LevelSet>(quantizer.format.element)) {
+    return FactsOfCodes(std::vector<float>{-1, 0, 1}, true, {});
+  }
+  CodeFacts facts = FactsOfElement(quantizer, 0);
+  if (quantizer.format.zero_point) {
+    const double steps = facts.max - facts.min;
+    facts.min = -steps;
+    facts.max = steps;
+    facts.fits_bfloat16 = steps <= 1 << kBfloat16Significand;
+  }
   return facts;
 }
 
@@ -93,7 +108,6 @@ double UnitInLastPlace(const ElementType& element) {
 CodeFacts FactsOfCodes(std::span<const float> codes, bool integers, std::span<const float> scales) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   CodeFacts facts;
-  facts.known = true;
   facts.integers = integers;
   facts.fits_bfloat16 = true;
   facts.smallest = kInfinity;
@@ -109,14 +123,15 @@ CodeFacts FactsOfCodes(std::span<const float> codes, bool integers, std::span<co
   // All zeros: any step will do.
   facts.smallest = std::isinf(facts.smallest) ? 1 : facts.smallest;
   facts.unit = std::isinf(facts.unit) ? 1 : facts.unit;
-  facts.grid = GridOf(facts.unit, scales);
+  facts.grid = scales.empty() ? 0 : GridOf(facts.unit, scales);
   return facts;
 }
 
 CodeFacts FactsOfActivations(const formats::Quantizer& quantizer,
-                             const quantize::ActivationScaling& calibrated) {
+                             const quantize::ActivationScaling& calibrated, bool shares_scale) {
   if (quantize::IsDynamic(quantizer)) {
-    return {};
+    return shares_scale && formats::IsIntegerLike(quantizer.format) ? FactsOfImageCodes(quantizer)
+                                                                    : CodeFacts();
   }
   const formats::Scaling& scaling = calibrated.scaling;
   if (scaling.levels != nullptr) {

@@ -10,8 +10,8 @@
 namespace bitscape::emulate {
 
 // Of an operand's codes: its values over the one scale that holds along each of the layer's sums.
+// As initialised: there is no such scale, or it depends on the image.
 struct CodeFacts {
-  bool known = false;  // there is such a scale, and it does not depend on the image
   bool integers = false;
   bool fits_bfloat16 = false;  // bf16 holds every code
   double min = 0, max = 0;     // bounds of the codes
@@ -22,11 +22,13 @@ struct CodeFacts {
   double largest() const { return std::max(max, -min); }
 };
 
-// Of activations under a calibrated quantizer. Nothing is known where scales depend on the image.
+// Of activations under a calibrated quantizer. Where scales depend on the image, only integer codes
+// are known, if `shares_scale`: one scale holds along each sum.
 CodeFacts FactsOfActivations(const formats::Quantizer& quantizer,
-                             const quantize::ActivationScaling& calibrated);
+                             const quantize::ActivationScaling& calibrated, bool shares_scale);
 
-// Of given codes. `integers`: they are integers, counted in units of 1. Shape of `scales`: any.
+// Of given codes. `integers`: they are integers, counted in units of 1. `scales`: those that they
+// have; empty where that is not known.
 CodeFacts FactsOfCodes(std::span<const float> codes, bool integers, std::span<const float> scales);
 
 // The step between neighbouring values of the finest grid that holds all values of `element`, at

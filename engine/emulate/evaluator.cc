@@ -12,16 +12,16 @@
 #include "engine/core/thread_pool.h"
 #include "engine/emulate/batch_runner.h"
 #include "engine/emulate/calibration.h"
+#include "engine/emulate/capture.h"
 #include "engine/emulate/plan_compiler.h"
 #include "engine/emulate/plan_support.h"
 #include "engine/emulate/program.h"
+#include "engine/emulate/repair.h"
 #include "engine/emulate/scoring.h"
-#include "engine/network/passes.h"
 
 namespace bitscape::emulate {
 namespace {
 
-using quantize::BatchNormFold;
 using quantize::ResolvedPlan;
 
 // Batches between two looks of the observer: the same whatever the number of threads, so that
@@ -44,7 +44,13 @@ class OneDnnEvaluator : public Evaluator {
         dataset_(dataset),
         options_(options),
         runner_(*shared_.engine, PixelScaler(network.input_scaling, dataset.test.channels),
-                options.threads > 0 ? options.threads : AvailableProcessors()) {}
+                Threads(options)),
+        repairer_(network_,
+                  {&dataset.calibration,
+                   std::min(options.calibration_images, dataset.calibration.size())},
+                  shared_, runner_, Threads(options)) {
+    shared_.seed = options.seed;
+  }
 
   absl::StatusOr<std::vector<PlanResult>> Evaluate(std::span<const ResolvedPlan> plans,
                                                    data::Split split, data::ImageRange range,
@@ -56,10 +62,14 @@ class OneDnnEvaluator : public Evaluator {
     return compiled->layers[0];
   }
 
+  absl::StatusOr<Captured> Capture(const ResolvedPlan& plan, data::Split split,
+                                   data::ImageRange range, std::stop_token stop) override;
+
  private:
   class Run;
-  absl::StatusOr<const NamedGraph*> GraphFor(BatchNormFold fold, bool fuse);
-  absl::Status CalibrateFor(std::span<const ResolvedPlan> plans);
+  static int Threads(const EvaluateOptions& options) {
+    return options.threads > 0 ? options.threads : AvailableProcessors();
+  }
   absl::StatusOr<std::shared_ptr<const Compiled>> Compile(std::span<const ResolvedPlan> plans);
   absl::StatusOr<Compiled> CompileAnew(std::span<const ResolvedPlan> plans);
   Shape BatchShape() const {
@@ -73,43 +83,11 @@ class OneDnnEvaluator : public Evaluator {
   const EvaluateOptions options_;
   std::mutex mutex_;  // guards all below
   SharedState shared_;
-  std::map<std::pair<BatchNormFold, bool>, NamedGraph> graphs_;
   std::shared_ptr<const Compiled>
       last_compiled_;  // slices of one sweep ask for the same plans again and again
   BatchRunner runner_;
+  Repairer repairer_;
 };
-
-absl::StatusOr<const NamedGraph*> OneDnnEvaluator::GraphFor(BatchNormFold fold, bool fuse) {
-  const auto key = std::make_pair(fold, fuse);
-  auto found = graphs_.find(key);
-  if (found == graphs_.end()) {
-    const bool folded = fold == BatchNormFold::kAlways;
-    BITSCAPE_ASSIGN_OR_RETURN(
-        Graph graph, PrepareGraph(folded ? network::FoldBatchNorm(network_) : network_, fuse));
-    std::string name = fmt::format("{}{}", folded ? "folded" : "kept", fuse ? "" : "-unfused");
-    found = graphs_.emplace(key, NamedGraph{std::move(name), std::move(graph)}).first;
-  }
-  return &found->second;
-}
-
-// Ranges once, histograms when the first plan needs one.
-absl::Status OneDnnEvaluator::CalibrateFor(std::span<const ResolvedPlan> plans) {
-  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(BatchNormFold::kAlways, true));
-  auto known = shared_.calibrations.find(graph->variant);
-  if (known == shared_.calibrations.end()) {
-    BITSCAPE_ASSIGN_OR_RETURN(
-        CalibrationStatistics statistics,
-        Calibrate(shared_, *graph, runner_, dataset_.calibration, options_.calibration_images));
-    known = shared_.calibrations.emplace(graph->variant, std::move(statistics)).first;
-  }
-  OperandSet missing;
-  for (const ResolvedPlan& plan : plans) {
-    missing.merge(MissingHistograms(plan, known->second));
-  }
-  return missing.empty() ? absl::OkStatus()
-                         : FillHistograms(shared_, *graph, runner_, dataset_.calibration,
-                                          options_.calibration_images, missing, known->second);
-}
 
 absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
     std::span<const ResolvedPlan> plans) {
@@ -119,7 +97,6 @@ absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
     key += plan.ToString() + '\n';
   }
   if (last_compiled_ == nullptr || last_compiled_->key != key) {
-    BITSCAPE_RETURN_IF_ERROR(CalibrateFor(plans));
     BITSCAPE_ASSIGN_OR_RETURN(Compiled compiled, CompileAnew(plans));
     compiled.key = std::move(key);
     last_compiled_ = std::make_shared<const Compiled>(std::move(compiled));
@@ -128,6 +105,9 @@ absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
 }
 
 absl::StatusOr<Compiled> OneDnnEvaluator::CompileAnew(std::span<const ResolvedPlan> plans) {
+  // First of all: calibration and repairs use every thread.
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<const NamedGraph*> graphs,
+                            repairer_.GraphsFor(plans));
   const SingleThreaded single;
   // Plans that share a prefix of layers stand side by side, so that what they share is dropped
   // soonest.
@@ -147,9 +127,7 @@ absl::StatusOr<Compiled> OneDnnEvaluator::CompileAnew(std::span<const ResolvedPl
   std::vector<int> outputs;
   for (const size_t index : order) {
     const ResolvedPlan& plan = plans[index];
-    const bool fuse = formats::IsFloat32(plan.vector_format.format);
-    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphFor(plan.fold, fuse));
-    BITSCAPE_ASSIGN_OR_RETURN(PlanCompiler::CompiledPlan added, compiler.Add(*graph, plan));
+    BITSCAPE_ASSIGN_OR_RETURN(PlanCompiler::CompiledPlan added, compiler.Add(*graphs[index], plan));
     const auto known = std::find(outputs.begin(), outputs.end(), added.logits);
     compiled.output_of[index] = static_cast<size_t>(known - outputs.begin());
     if (known == outputs.end()) {
@@ -296,6 +274,16 @@ absl::StatusOr<std::vector<PlanResult>> OneDnnEvaluator::Evaluate(
   return std::move(run).Finish();
 }
 
+absl::StatusOr<Captured> OneDnnEvaluator::Capture(const ResolvedPlan& plan, data::Split split,
+                                                  data::ImageRange range, std::stop_token stop) {
+  const std::lock_guard lock(mutex_);
+  const data::ImageSet& images = dataset_.split(split);
+  BITSCAPE_RETURN_IF_ERROR(CheckRange(images, split, range));
+  BITSCAPE_RETURN_IF_ERROR(CheckPlan(network_, plan));
+  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, repairer_.GraphFor(plan));
+  return CaptureLayers(shared_, *graph, runner_, images, range, plan, stop);
+}
+
 }  // namespace
 
 std::string_view ToString(Path path) {
@@ -308,6 +296,8 @@ std::string_view ToString(Path path) {
       return "bf16";
     case Path::kReference:
       return "reference";
+    case Path::kNarrow:
+      return "narrow";
   }
   return "";
 }

@@ -14,6 +14,8 @@
 #include "engine/data/dataset.h"
 #include "engine/network/network.h"
 #include "engine/quantize/precision_plan.h"
+#include "engine/quantize/sum_width.h"
+#include "engine/quantize/tensor_rounding.h"
 
 namespace bitscape::emulate {
 
@@ -25,8 +27,8 @@ struct EvaluateOptions {
 };
 
 // Which arithmetic ran a MAC layer.
-enum class Path { kFloat32, kInt8, kBfloat16, kReference };
-std::string_view ToString(Path path);  // "fp32", "int8", "bf16", "reference"
+enum class Path { kFloat32, kInt8, kBfloat16, kReference, kNarrow };
+std::string_view ToString(Path path);  // "fp32", "int8", "bf16", "reference", "narrow"
 
 struct LayerPath {
   std::string layer;
@@ -47,6 +49,32 @@ struct PlanResult {
 
 struct PlanProgress {
   int64_t images = 0, correct = 0;
+};
+
+// Images one after another, each row-major.
+struct CapturedTensor {
+  network::Shape shape;  // of one image
+  std::vector<float> values;
+};
+
+// What a MAC layer takes and gives under a plan.
+struct CapturedLayer {
+  std::string layer;
+  // Before they are rounded; and what rounds them: scalings, and how one image lies.
+  std::vector<CapturedTensor> operands;
+  std::vector<quantize::ActivationScaling> scalings;
+  std::vector<quantize::TensorLayout> layouts;
+  // As they are in the network that the plan runs on, and rounded; empty where both operands are
+  // activations.
+  std::vector<float> weights, rounded_weights;
+  quantize::TensorLayout weights_layout;
+  CapturedTensor result;         // with what is fused into the layer
+  quantize::LayerWidths widths;  // that its sums need
+};
+
+struct Captured {
+  std::vector<CapturedLayer> layers;  // in topological order
+  CapturedTensor logits;
 };
 
 // Called after each group of batches, from one thread at a time. May retire plans: a retired plan
@@ -81,6 +109,11 @@ class Evaluator {
   virtual absl::StatusOr<std::vector<PlanResult>> Evaluate(
       std::span<const quantize::ResolvedPlan> plans, data::Split split, data::ImageRange range,
       Observer* observer = nullptr, std::stop_token stop = {}) = 0;
+
+  // The tensors of `plan` on images [range), all in memory: ranges are short. Errors: those of
+  // Evaluate.
+  virtual absl::StatusOr<Captured> Capture(const quantize::ResolvedPlan& plan, data::Split split,
+                                           data::ImageRange range, std::stop_token stop = {}) = 0;
 
   // Which path each MAC layer of `plan` takes, without evaluating it. Calibrates where that has not
   // been done yet.

@@ -17,6 +17,8 @@
 #include "engine/emulate/path.h"
 #include "engine/formats/codec.h"
 #include "engine/network/network.h"
+#include "engine/quantize/position_scale.h"
+#include "engine/quantize/tensor_rounding.h"
 
 namespace bitscape::emulate {
 
@@ -161,5 +163,30 @@ struct RoundSpec {
   int64_t image_elements = 0;
 };
 KernelPtr MakeRound(const RoundSpec& spec, const LayoutPtr& from, ElementKind to_elements);
+
+// Rounds activations to values, image by image, with scales that are found there; plain layouts.
+struct RoundImagesSpec {
+  formats::Quantizer quantizer;
+  quantize::ActivationScaling calibrated;
+  quantize::TensorLayout layout;  // of one image
+  int64_t images = 1;
+  formats::RandomKey random = {};  // as RoundSpec has it
+  int64_t image_elements = 0;
+};
+KernelPtr MakeRoundImages(RoundImagesSpec spec, const LayoutPtr& plain);
+// The integer codes (less the zero point) of such values, in float32; they are values / scale.
+KernelPtr MakeImageCodes(RoundImagesSpec spec, const LayoutPtr& plain);
+// The scales that they have: element i of an image of `result` is the scale of its group
+// group_of[i] (quantize::GroupOf), or 1 where that is -1.
+KernelPtr MakeImageScales(RoundImagesSpec spec, const LayoutPtr& plain,
+                          std::vector<int64_t> group_of, const Shape& result);
+
+// XNOR-Net's scales of a layer: plain input -> plain [rows, groups, height, width]. A convolution
+// has a row for each image, a Gemm one for each row of its input.
+KernelPtr MakePositionMap(const quantize::PositionWindow& window, int64_t rows,
+                          const LayoutPtr& input);
+// sums * map + bias, plain: (sums, map) -> the layout of sums. Shape of map: [rows, groups, height,
+// width]. `bias`: empty, or one a channel.
+KernelPtr MakePositionScale(const LayoutPtr& map, const LayoutPtr& sums, std::vector<float> bias);
 
 }  // namespace bitscape::emulate

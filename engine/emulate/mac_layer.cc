@@ -7,7 +7,9 @@
 #include <variant>
 
 #include "engine/core/status.h"
+#include "engine/emulate/narrow_sum.h"
 #include "engine/emulate/plain_ops.h"
+#include "engine/emulate/round_codes.h"
 
 namespace bitscape::emulate {
 namespace {
@@ -31,6 +33,7 @@ class Planner {
     const network::Tensor* weights = WeightsOf(node_);
     layer_.operation = &operation_;
     layer_.node = &node_;
+    layer_.seed = shared_.seed;
     layer_.activations_quantizer = precision.activations;
     layer_.accumulator = precision.accumulator;
     layer_.weights_quantizer = weights == nullptr ? precision.activations : precision.weights;
@@ -45,8 +48,10 @@ class Planner {
       layer_.scalings.push_back(std::move(scaling));
     }
     if (weights != nullptr) {
-      BITSCAPE_ASSIGN_OR_RETURN(layer_.weights,
-                                shared_.weights.Get(Name(), *weights, layer_.weights_quantizer));
+      BITSCAPE_ASSIGN_OR_RETURN(
+          layer_.weights,
+          shared_.weights.Get(Name(), *weights, layer_.weights_quantizer,
+                              {.seed = shared_.seed, .stream = StreamOf(node_.name, "weights")}));
     }
     FindScales();
     layer_.decision = ChoosePath(Facts());
@@ -117,19 +122,28 @@ class Planner {
       case Arithmetic::kFloat32Codes:
       case Arithmetic::kInt64Codes:
       case Arithmetic::kFloat32Values:
+      case Arithmetic::kNarrowCodes:
+      case Arithmetic::kNarrowValues:
         break;
     }
     return ElementKind::kFloat32;
   }
 
   CodeFacts ActivationFacts(size_t operand) const {
-    return FactsOfActivations(layer_.activations_quantizer, layer_.scalings[operand]);
+    const bool shares_scale = layer_.accumulator.kind != quantize::Accumulator::Kind::kNarrow &&
+                              SharesScale(layer_.activations_quantizer, node_);
+    return FactsOfActivations(layer_.activations_quantizer, layer_.scalings[operand], shares_scale);
   }
 
   LayerFacts Facts() {
     LayerFacts facts;
     facts.activations = ActivationFacts(0);
     facts.accumulator = layer_.accumulator;
+    if (facts.accumulator.kind == quantize::Accumulator::Kind::kNarrow) {
+      facts.narrow_factor = ConstantFactor(facts.accumulator, layer_.weights_quantizer,
+                                           layer_.activations_quantizer);
+      facts.scales_by_image = quantize::IsDynamic(layer_.activations_quantizer);
+    }
     facts.reduction_length = ReductionLength(node_, SrcShape());
     facts.integer_scales_fit = ScalesFit();
     if (layer_.weights == nullptr) {

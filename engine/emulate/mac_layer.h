@@ -19,6 +19,7 @@ namespace bitscape::emulate {
 
 // What plans of one network share; outlives compilers and programs.
 struct SharedState {
+  uint64_t seed = 1;                              // of stochastic rounding
   std::shared_ptr<Engine> engine = MakeEngine();  // oneDNN counts its owners
   PackCache packs;
   RoundedWeightsCache weights;
@@ -51,13 +52,25 @@ struct MacLayer {
   std::shared_ptr<const RoundedWeights> weights;      // null for MatMul; shared with the cache
   Decision decision;
   ElementKind operands = ElementKind::kFloat32;  // of the activations
+  uint64_t seed = 1;                             // of stochastic rounding
   // To apply to sums: weight scale * activation scale, one or one a channel; none where operands
   // are values or all scales are 1.
   std::vector<float> scales;
 
   // Two layers of one node with equal keys and equal inputs are the same work.
   std::string Key() const;
-  bool UsesValues() const { return decision.arithmetic == Arithmetic::kFloat32Values; }
+  // The sums are scaled by numbers that the image gives, before the bias: XNOR-Net's, or the scales
+  // of integer codes.
+  bool HasPositions() const {
+    return activations_quantizer.granularity == formats::Granularity::kPosition;
+  }
+  bool HasImageCodes() const { return quantize::IsDynamic(activations_quantizer) && !UsesValues(); }
+  bool ScalesSums() const { return HasPositions() || HasImageCodes(); }
+  bool UsesValues() const {
+    return decision.arithmetic == Arithmetic::kFloat32Values ||
+           decision.arithmetic == Arithmetic::kNarrowValues;
+  }
+  bool HasNarrowSums() const { return decision.path == Path::kNarrow; }
   std::span<const float> bias() const;  // empty, or one a channel
   const std::vector<float>& operand_weights() const {
     return UsesValues() ? weights->values : weights->codes;

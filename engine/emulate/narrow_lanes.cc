@@ -103,6 +103,11 @@ void SumScalar(const LanePlan& plan, std::span<const float> tile, std::span<cons
 
 }  // namespace
 
+std::optional<OperandGrid> GridOf(const CodeFacts& codes) {
+  if (codes.unit == 0) return std::nullopt;
+  return OperandGrid{codes.unit, codes.largest()};
+}
+
 std::string_view ToString(LaneWay way) {
   switch (way) {
     case LaneWay::kFused:

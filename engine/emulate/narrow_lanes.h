@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "engine/emulate/code_facts.h"
 #include "engine/emulate/narrow_sum.h"
 
 namespace bitscape::emulate {
@@ -17,6 +18,7 @@ inline constexpr int64_t kLanes = 64;
 struct OperandGrid {
   double unit = 1, largest = 1;
 };
+std::optional<OperandGrid> GridOf(const CodeFacts& codes);  // none where no unit is known
 
 // How lanes compute; each way gives what NarrowSum gives. The first whose condition holds runs.
 // With S = chunk * largest product, R = the accumulator's largest value, u = the products' unit,

@@ -90,13 +90,19 @@ NarrowMac::NarrowMac(NarrowLayer layer, std::span<const float> weights,
     : layer_(std::move(layer)) {
   const network::Node& node = *layer_.node;
   const int64_t length = ReductionLength(node, layer_.src_shape);
-  plan_ = PlanLanes(layer_.accumulator, length, weights_grid, activations_grid);
+  std::optional<OperandGrid> scaled = weights_grid;
+  if (scaled.has_value()) {
+    scaled->unit *= static_cast<double>(layer_.factor);
+    scaled->largest *= static_cast<double>(layer_.factor);
+  }
+  plan_ = PlanLanes(layer_.accumulator, length, scaled, activations_grid);
   scalar_plan_ = plan_;
   scalar_plan_.way = LaneWay::kScalar;
   finite_weights_ = AllFinite(weights);
   const auto* conv = std::get_if<network::Conv>(&node.op);
   weights_ = conv == nullptr ? std::vector<float>(weights.begin(), weights.end())
                              : InSumOrder(*conv, weights);
+  for (float& weight : weights_) weight *= layer_.factor;
 }
 
 void NarrowMac::Run(Operand src, Operand right, int64_t images, SumKey key, std::span<double> sums,
@@ -226,7 +232,7 @@ void NarrowMac::RunMatMul(Operand src, Operand right, int64_t images, const Call
       const float* from = right.values + image * right.stride + right_offsets[matrix];
       for (size_t i = 0; i < columns.size(); ++i) {
         const int64_t at = static_cast<int64_t>(i);
-        columns[i] = from[at % length * n + at / length];
+        columns[i] = from[at % length * n + at / length] * layer_.factor;
       }
       for (size_t row = 0; row < rows.size(); ++row, place += n) {
         rows[row] = src.values + image * src.stride + left_offsets[matrix] +

@@ -144,6 +144,27 @@ absl::Status CheckNarrow(const quantize::Accumulator& accumulator) {
   return absl::OkStatus();
 }
 
+bool AddsCodes(const quantize::Accumulator& accumulator) {
+  if (accumulator.kind != quantize::Accumulator::Kind::kNarrow) {
+    return accumulator.kind == quantize::Accumulator::Kind::kInt32;
+  }
+  const formats::NumberFormat& format = accumulator.format->format;
+  return std::holds_alternative<formats::Integer>(format.element) && !format.scale.has_value();
+}
+
+float ConstantFactor(const quantize::Accumulator& accumulator, const formats::Quantizer& weights,
+                     const formats::Quantizer& activations) {
+  if (AddsCodes(accumulator)) return 1;
+  int exponent = 0;
+  for (const formats::Quantizer* operand : {&weights, &activations}) {
+    const auto& scale = operand->format.scale;
+    if (scale.has_value() && scale->encoding == formats::ScaleEncoding::kFixed) {
+      exponent += scale->min_exponent;
+    }
+  }
+  return std::ldexp(1.0F, exponent);
+}
+
 int64_t NarrowSteps(const quantize::Accumulator& accumulator, int64_t reduction_length) {
   return (reduction_length + accumulator.chunk - 1) / accumulator.chunk;
 }
@@ -256,6 +277,7 @@ void NarrowSums(const NarrowLayer& layer, std::span<const float> src,
             src[static_cast<size_t>(left + k)]);
       }
     }
+    for (float& weight : operands.weights) weight *= layer.factor;
     SumKey own = key;
     own.first += static_cast<uint64_t>(output * steps);
     sums[i] = NarrowSum(layer.accumulator, operands.weights, operands.activations, own);

@@ -16,10 +16,12 @@
 // with `wrap`) is taken modulo 2^N. A sum that is zero is +0.
 //
 // What is multiplied are codes, as hardware does: a scale that all products of a sum share and that
-// data decides (of a tensor, channel or token; dfx, int, `scaled` floats) is applied to the
-// finished sum. intN adds integer codes less their zero points. fixedN.F and floats add values at
-// scale 1; constants of a format (fixedN.F operands' 2^-F) and scales that differ within a sum
-// (blocks) are part of the values. The bias is added after the scale, in float32.
+// is known before the image (of weights by tensor or channel, of calibrated activations: int, dfx,
+// `scaled` floats, ternary) is applied to the finished sum. intN adds integer codes less their zero
+// points. fixedN.F and floats add values at scale 1; the constant 2^-F of fixedN.F operands and
+// scales that differ within a sum (blocks) are part of the values. Where the image decides a scale
+// of the activations (dynamic, token, blocks), all scales of both operands are. The bias is added
+// after the scale, in float32.
 //
 // Infinities and NaN among the operands follow IEEE 754 up to the accumulator, whose format says
 // what becomes of them (formats::Encode): those without infinities saturate, those without NaN hold
@@ -50,6 +52,8 @@ struct SumKey {
 // Errors: kInvalidArgument for formats that can't be an accumulator: scales from data, level sets,
 // logs, floats without an ordinary underflow.
 absl::Status CheckNarrow(const quantize::Accumulator& accumulator);
+// int32 and narrow intN: registers of integer codes.
+bool AddsCodes(const quantize::Accumulator& accumulator);
 
 // Roundings in a sum of `reduction_length` products.
 int64_t NarrowSteps(const quantize::Accumulator& accumulator, int64_t reduction_length);
@@ -67,7 +71,12 @@ struct NarrowLayer {
   network::Shape src_shape;      // of one image
   network::Shape weights_shape;  // MatMul: of the right operand of one image
   quantize::Accumulator accumulator;
+  float factor = 1;  // a power of two that weights (the right operand) are multiplied with first
 };
+// What constant scales of the operands' formats make of products of codes: NarrowLayer::factor.
+// 1 for intN, which adds codes.
+float ConstantFactor(const quantize::Accumulator& accumulator, const formats::Quantizer& weights,
+                     const formats::Quantizer& activations);
 // The sums of one image, without bias, in plain loops. Shape: `sums` as node->shape. Weights are
 // the layer's own in their plain order, or MatMul's right operand. key.first belongs to output 0.
 void NarrowSums(const NarrowLayer& layer, std::span<const float> src,

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "engine/core/status.h"
+#include "engine/emulate/narrow_lanes.h"
 
 namespace bitscape::emulate {
 namespace {
@@ -104,11 +105,57 @@ std::optional<Decision> Float32Values(const LayerFacts& facts) {
             : fmt::format("sums within gamma_K * sum|w a|, K = {}", facts.reduction_length)};
 }
 
+// No partial sum is ever rounded or cut: any exact arithmetic gives the accumulator's sums.
+bool HoldsEverySum(const LayerFacts& facts) {
+  const LanePlan lanes =
+      PlanLanes(facts.accumulator, facts.reduction_length, std::nullopt, std::nullopt);
+  const double unit =
+      facts.weights.unit * facts.activations.unit * static_cast<double>(facts.narrow_factor);
+  const bool fixed = lanes.lowest_power == lanes.highest_power;
+  return facts.accumulator.align_bits == 0 && unit >= lanes.step * lanes.lowest_power &&
+         LargestSum(facts) * unit <= lanes.largest &&
+         (fixed || LargestSum(facts) * lanes.step <= 2);
+}
+
+std::optional<Decision> WideSums(const LayerFacts& facts) {
+  if (!HoldsEverySum(facts)) {
+    return std::nullopt;
+  }
+  LayerFacts wide = facts;
+  wide.accumulator = {};
+  wide.accumulator.kind = AreIntegers(facts) ? AccumulatorKind::kInt32 : AccumulatorKind::kFloat32;
+  for (const auto rule : {Int8Codes, Bfloat16, Float32Codes, Int64Codes}) {
+    std::optional<Decision> decision = rule(wide);
+    if (decision.has_value() && decision->exact) {
+      decision->reason =
+          fmt::format("{} holds every sum; {}", facts.accumulator.ToString(), decision->reason);
+      return decision;
+    }
+  }
+  return std::nullopt;
+}
+
+Decision NarrowSums(const LayerFacts& facts) {
+  std::optional<OperandGrid> weights = GridOf(facts.weights);
+  if (weights.has_value()) {
+    weights->unit *= static_cast<double>(facts.narrow_factor);
+    weights->largest *= static_cast<double>(facts.narrow_factor);
+  }
+  const LanePlan lanes =
+      PlanLanes(facts.accumulator, facts.reduction_length, weights, GridOf(facts.activations));
+  return Decision{facts.scales_by_image ? Arithmetic::kNarrowValues : Arithmetic::kNarrowCodes,
+                  Path::kNarrow, true,
+                  fmt::format("partial sums in {}, {} lanes", facts.accumulator.ToString(),
+                              ToString(lanes.way))};
+}
+
 }  // namespace
 
 Decision ChoosePath(const LayerFacts& facts) {
-  BITSCAPE_CHECK(facts.accumulator.kind != AccumulatorKind::kNarrow,
-                 "no rule rounds partial sums: CheckPlan refuses narrow accumulators");
+  if (facts.accumulator.kind == AccumulatorKind::kNarrow) {
+    std::optional<Decision> wide = WideSums(facts);
+    return wide.has_value() ? *std::move(wide) : NarrowSums(facts);
+  }
   using Rule = std::optional<Decision> (*)(const LayerFacts&);
   // Fastest first; the last accepts everything.
   constexpr Rule kRules[] = {Int8Codes, Bfloat16, Float32Codes, Int64Codes, Float32Values};

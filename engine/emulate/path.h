@@ -17,12 +17,17 @@ enum class Arithmetic {
   kFloat32Codes,   // integer codes as fp32, sums in fp32
   kInt64Codes,     // integer codes as s32, sums in s64, plain loops
   kFloat32Values,  // rounded values as fp32, sums in fp32
+  kNarrowCodes,    // codes as fp32, partial sums rounded by the plan's accumulator (narrow_sum.h)
+  kNarrowValues,   // the same of values: the image decides the scale of a sum
 };
 
 // What is known of a layer before its arithmetic is chosen.
 struct LayerFacts {
   CodeFacts weights, activations;  // of MatMul: its right and left operand
   quantize::Accumulator accumulator;
+  // Narrow accumulators: NarrowLayer::factor.
+  float narrow_factor = 1;
+  bool scales_by_image = false;  // of the activations: quantize::IsDynamic
   int64_t reduction_length = 1;
   // The largest sum over an output channel of |weight code| / unit, at most reduction_length *
   // largest / unit; infinite where there is no unit.

@@ -149,6 +149,45 @@ ChannelStride OutputChannels(const Node& mac) {
   return {mac.shape.back(), 1};
 }
 
+quantize::TensorLayout OperandLayout(const Node& mac, size_t operand, const Shape& shape) {
+  const int64_t elements = network::ElementCount(shape);
+  if (const auto* conv = std::get_if<network::Conv>(&mac.op)) {
+    const int64_t channels = shape[1];
+    return {.outer = 1,
+            .axis = channels,
+            .inner = elements / channels,
+            .segment = channels / conv->groups};
+  }
+  // The right operand of a product has its inner dimension last but one.
+  const size_t axis = shape.size() - (operand == 0 ? 1 : 2);
+  const int64_t inner = operand == 0 ? 1 : shape.back();
+  return {.outer = elements / (shape[axis] * inner), .axis = shape[axis], .inner = inner};
+}
+
+quantize::PositionWindow PositionWindowOf(const Node& mac, const Shape& src_shape) {
+  const auto* conv = std::get_if<network::Conv>(&mac.op);
+  if (conv == nullptr) {
+    return {.channels = src_shape.back()};
+  }
+  const Plane in = PlaneOf(src_shape);
+  const Plane out = PlaneOf(mac.shape);
+  const Plane taps = PlaneOf(conv->weights->shape);
+  return {.channels = src_shape[1],
+          .height = in.height,
+          .width = in.width,
+          .groups = conv->groups,
+          .kernel_height = taps.height,
+          .kernel_width = taps.width,
+          .stride_y = conv->stride[0],
+          .stride_x = conv->stride[1],
+          .dilation_y = conv->dilation[0],
+          .dilation_x = conv->dilation[1],
+          .pad_top = conv->pad[0],
+          .pad_left = conv->pad[1],
+          .output_height = out.height,
+          .output_width = out.width};
+}
+
 const network::Tensor* WeightsOf(const Node& mac) {
   if (const auto* conv = std::get_if<network::Conv>(&mac.op)) {
     return conv->weights.get();

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "engine/network/network.h"
+#include "engine/quantize/position_scale.h"
+#include "engine/quantize/tensor_layout.h"
 
 namespace bitscape::emulate {
 
@@ -36,6 +38,14 @@ struct ChannelStride {
   int64_t inner = 1;
 };
 ChannelStride OutputChannels(const network::Node& mac);
+
+// How the elements of an operand of one image lie for its quantizer.
+quantize::TensorLayout OperandLayout(const network::Node& mac, size_t operand,
+                                     const network::Shape& shape);
+// Where XNOR-Net's scales of a convolution or Gemm come from; a Gemm's rows are images of one
+// position.
+quantize::PositionWindow PositionWindowOf(const network::Node& mac,
+                                          const network::Shape& src_shape);
 
 // The layer's weights and bias; null for MatMul.
 const network::Tensor* WeightsOf(const network::Node& mac);

@@ -8,12 +8,13 @@
 #include <variant>
 
 #include "engine/core/status.h"
+#include "engine/emulate/operand_steps.h"
+#include "engine/emulate/narrow_steps.h"
 #include "engine/emulate/plain_ops.h"
 
 namespace bitscape::emulate {
 namespace {
 
-using formats::Quantizer;
 using network::Node;
 
 bool IsDataMovement(const Node& node) {
@@ -55,9 +56,9 @@ class PlanCompiler::PlanVisit {
       absl::StatusOr<int> value =
           operation.mac >= 0 ? Mac(operation) : Vector(operation.node, Inputs(operation));
       if (value.ok() && !formats::IsFloat32(plan_.vector_format.format) && !IsDataMovement(node)) {
-        value = Round(*value, plan_.vector_format,
-                      {.scaling = quantize::ScalingForRange(plan_.vector_format, 0, 0)},
-                      ElementKind::kFloat32, RoundTo::kValues, node.name);
+        value = EmitRound(builder_, *value, plan_.vector_format,
+                          {.scaling = quantize::ScalingForRange(plan_.vector_format, 0, 0)},
+                          ElementKind::kFloat32, RoundTo::kValues, node.name);
       }
       if (!value.ok()) {
         return Annotate(value.status(), (operation.mac >= 0 ? "layer " : "node ") + node.name);
@@ -186,22 +187,6 @@ class PlanCompiler::PlanVisit {
     return builder_.Emit(key, std::move(kernel), std::move(sources), where);
   }
 
-  absl::StatusOr<int> Round(int value, const Quantizer& quantizer,
-                            const quantize::ActivationScaling& calibrated, ElementKind elements,
-                            RoundTo to, const std::string& where) {
-    const std::string key =
-        fmt::format("round|{}|{}|{}|{}|{}", value, quantizer.ToString(), ScalingKey(calibrated),
-                    static_cast<int>(elements), static_cast<int>(to));
-    if (const std::optional<int> known = builder_.Find(key)) {
-      return *known;
-    }
-    return builder_.Emit(
-        key,
-        MakeRound({.quantizer = quantizer, .scaling = calibrated.scaling, .to = to},
-                  builder_.value(value).layout, elements),
-        {value}, where);
-  }
-
   // MAC layers.
 
   absl::StatusOr<int> Mac(const Operation& operation) {
@@ -215,7 +200,8 @@ class PlanCompiler::PlanVisit {
     path.reason = layer.decision.reason;
     const std::vector<bool> batched = BatchedInputs(*layer.node);
     const bool all_batched = std::find(batched.begin(), batched.end(), false) == batched.end();
-    if (layer.decision.arithmetic == Arithmetic::kInt64Codes || !all_batched) {
+    if (layer.decision.arithmetic == Arithmetic::kInt64Codes || layer.HasNarrowSums() ||
+        !all_batched) {
       return PlainMac(layer);
     }
     return layer.weights == nullptr ? MatMul(layer) : Product(layer);
@@ -229,16 +215,25 @@ class PlanCompiler::PlanVisit {
     return NodeKey(*layer.node, values) + '|' + layer.Key();
   }
 
-  // Rounds operand `operand` for the layer's arithmetic, in the layout that its kernel takes.
-  absl::StatusOr<int> Operand(const MacLayer& layer, size_t operand, const LayoutPtr& layout) {
-    const int input = ValueOf(layer.operation->inputs[operand]);
-    const LayoutPtr as_float = WithElements(layout, ElementKind::kFloat32);
-    BITSCAPE_ASSIGN_OR_RETURN(const int value, builder_.Convert(input, as_float));
-    if (formats::IsFloat32(layer.activations_quantizer.format)) {
-      return value;
+  OperandValue OperandOf(const MacLayer& layer, size_t index) const {
+    const int node = layer.operation->inputs[index];
+    return {.index = index,
+            .value = ValueOf(node),
+            .shape = NodeAt(node).shape,
+            .images = images_,
+            .batched = IsBatched(node)};
+  }
+
+  std::vector<OperandValue> Operands(const MacLayer& layer) const {
+    std::vector<OperandValue> operands;
+    for (size_t index = 0; index < layer.operation->inputs.size(); ++index) {
+      operands.push_back(OperandOf(layer, index));
     }
-    return Round(value, layer.activations_quantizer, layer.scalings[operand], ElementsOf(*layout),
-                 layer.UsesValues() ? RoundTo::kValues : RoundTo::kCodes, layer.node->name);
+    return operands;
+  }
+
+  absl::StatusOr<int> Operand(const MacLayer& layer, size_t index, const LayoutPtr& layout) {
+    return EmitOperand(builder_, layer, OperandOf(layer, index), layout);
   }
 
   // A convolution or Gemm by its primitive.
@@ -253,8 +248,9 @@ class PlanCompiler::PlanVisit {
     }
     MacSpec spec = SpecOf(layer);
     absl::StatusOr<KernelPtr> kernel = MakeMac(*shared_.engine, spec, shared_.packs);
-    const bool apart = spec.addend && absl::IsUnimplemented(kernel.status());
-    if (apart) {
+    bool apart = layer.ScalesSums();
+    if (spec.addend && absl::IsUnimplemented(kernel.status())) {
+      apart = true;
       spec.addend = false;
       spec.activation.reset();
       kernel = MakeMac(*shared_.engine, spec, shared_.packs);
@@ -280,10 +276,13 @@ class PlanCompiler::PlanVisit {
                                                                 : builder_.Reshape(value, shape);
   }
 
-  // What was fused into the layer, as steps of their own.
+  // What follows the sums, or was fused into the layer, as steps of its own.
   absl::StatusOr<int> AddAndActivate(const MacLayer& layer, int sum) {
     const Operation& operation = *layer.operation;
     absl::StatusOr<int> value = InNodeShape(layer, sum);
+    if (value.ok() && layer.ScalesSums()) {
+      value = EmitSumScales(builder_, layer, Operands(layer), *value);
+    }
     if (value.ok() && operation.addend >= 0) {
       const int add =
           operation.activation >= 0 ? NodeAt(operation.activation).inputs[0] : operation.output;
@@ -303,13 +302,17 @@ class PlanCompiler::PlanVisit {
     spec.operands = layer.operands;
     spec.weights = layer.operand_weights();
     spec.scales = layer.scales;
+    spec.pack_key = fmt::format("{}|{}|{}|{}|", graph_.name, layer.node->name,
+                                layer.weights_quantizer.ToString(), layer.UsesValues());
+    if (layer.ScalesSums()) {
+      return spec;  // the sums alone
+    }
     spec.bias = layer.bias();
     spec.addend = layer.operation->addend >= 0;
     if (layer.operation->activation >= 0) {
       spec.activation = ActivationOf(NodeAt(layer.operation->activation));
     }
-    spec.pack_key = fmt::format("{}|{}|{}|{}|", graph_.name, layer.node->name,
-                                layer.weights_quantizer.ToString(), layer.UsesValues());
+
     return spec;
   }
 
@@ -320,12 +323,13 @@ class PlanCompiler::PlanVisit {
     }
     const std::string key = KeyOf(layer);
     if (const std::optional<int> known = builder_.Find(key)) {
-      return *known;
+      return AddAndActivate(layer, *known);
     }
     BITSCAPE_ASSIGN_OR_RETURN(
         KernelPtr kernel, MakeMatMul(*shared_.engine, *layer.node, shapes[0], shapes[1], images_,
                                      layer.scales.empty() ? 1.0f : layer.scales[0]));
-    return EmitOperands(layer, key, std::move(kernel));
+    BITSCAPE_ASSIGN_OR_RETURN(const int sums, EmitOperands(layer, key, std::move(kernel)));
+    return AddAndActivate(layer, sums);
   }
 
   absl::StatusOr<int> EmitOperands(const MacLayer& layer, const std::string& key,
@@ -349,6 +353,11 @@ class PlanCompiler::PlanVisit {
     if (const std::optional<int> known = builder_.Find(key)) {
       return *known;
     }
+    if (layer.HasNarrowSums()) {
+      return EmitOperands(layer, key,
+                          MakeNarrow(NarrowSpecOf(layer, images_, ShapesOf(*layer.node),
+                                                  BatchedInputs(*layer.node))));
+    }
     PlainMacSpec spec;
     spec.node = layer.node;
     spec.images = images_;
@@ -360,7 +369,9 @@ class PlanCompiler::PlanVisit {
       spec.weights = layer.operand_weights();
     }
     spec.scales = layer.scales;
-    spec.bias.assign(layer.bias().begin(), layer.bias().end());
+    if (!layer.ScalesSums()) {
+      spec.bias.assign(layer.bias().begin(), layer.bias().end());
+    }
     return EmitOperands(layer, key, MakePlainMac(std::move(spec)));
   }
 

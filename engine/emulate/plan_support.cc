@@ -7,66 +7,65 @@
 
 #include "engine/core/status.h"
 #include "engine/emulate/evaluator.h"
+#include "engine/emulate/narrow_sum.h"
 
 namespace bitscape::emulate {
 
 using formats::Quantizer;
 
-absl::Status CheckWeights(const Quantizer& quantizer) {
-  if (quantizer.rounding == formats::Rounding::kStochastic) {
-    return absl::UnimplementedError(fmt::format(
-        "weights={}: stochastic rounding of weights can't be emulated yet", quantizer.ToString()));
-  }
-  if (quantizer.granularity == formats::Granularity::kBlock) {
-    return absl::UnimplementedError(
-        fmt::format("weights={}: blocks of weights can't be emulated yet", quantizer.ToString()));
-  }
-  return quantize::CheckWeights(quantizer);
-}
+absl::Status CheckWeights(const Quantizer& quantizer) { return quantize::CheckWeights(quantizer); }
 
 absl::Status CheckActivations(const Quantizer& quantizer) {
-  const char* problem = nullptr;
-  if (quantizer.dynamic_range) {
-    problem = "dynamic ranges";
-  } else if (quantizer.rounding == formats::Rounding::kStochastic) {
-    problem = "stochastic rounding";
-  } else if (quantizer.granularity != formats::Granularity::kTensor) {
-    problem = "granularities other than tensor";
-  } else if (quantizer.format.tensor_scale.has_value()) {
-    problem = "two levels of scale";
-  }
-  if (problem != nullptr) {
-    return absl::UnimplementedError(fmt::format(
-        "activations={}: {} of activations can't be emulated yet", quantizer.ToString(), problem));
-  }
   return quantize::CheckActivations(quantizer);
 }
 
 absl::Status CheckAccumulator(const quantize::Accumulator& accumulator) {
   if (accumulator.kind == quantize::Accumulator::Kind::kNarrow) {
-    return absl::UnimplementedError(
-        fmt::format("accumulator={}: narrow accumulators can't be emulated yet; fp32 and int32 can",
-                    accumulator.ToString()));
+    return CheckNarrow(accumulator);
   }
   return absl::OkStatus();
 }
 
 namespace {
 
-absl::Status CheckLayer(const quantize::LayerPrecision& layer, bool two_activations) {
-  using Kind = quantize::Accumulator::Kind;
+absl::Status CheckIntegers(const Quantizer& quantizer, const network::Node& node,
+                           const quantize::Accumulator& accumulator) {
+  if (!formats::IsIntegerLike(quantizer.format)) {
+    return absl::InvalidArgumentError(fmt::format("accumulator={} needs integer operands, not {}",
+                                                  accumulator.ToString(), quantizer.ToString()));
+  }
+  if (!SharesScale(quantizer, node)) {
+    return absl::InvalidArgumentError(
+        fmt::format("accumulator={} adds codes under one scale; under {} a sum has several",
+                    accumulator.ToString(), quantizer.ToString()));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckLayer(const quantize::LayerPrecision& layer, const network::Node& node) {
+  const bool two_activations = std::holds_alternative<network::MatMul>(node.op);
   BITSCAPE_RETURN_IF_ERROR(CheckActivations(layer.activations));
   BITSCAPE_RETURN_IF_ERROR(CheckAccumulator(layer.accumulator));
   if (!two_activations) {
     BITSCAPE_RETURN_IF_ERROR(CheckWeights(layer.weights));
-  }
-  const Quantizer& weights = two_activations ? layer.activations : layer.weights;
-  if (layer.accumulator.kind == Kind::kInt32 &&
-      !(formats::IsIntegerLike(weights.format) &&
-        formats::IsIntegerLike(layer.activations.format))) {
+  } else if (layer.activations.granularity == formats::Granularity::kPosition) {
     return absl::InvalidArgumentError(
-        fmt::format("accumulator=int32 needs integer operands, not {} and {}", weights.ToString(),
+        fmt::format("activations {}: 'position' scales the outputs of a layer with weights, and "
+                    "this is a product of two activations",
                     layer.activations.ToString()));
+  }
+  if (AddsCodes(layer.accumulator)) {
+    BITSCAPE_RETURN_IF_ERROR(CheckIntegers(layer.activations, node, layer.accumulator));
+    if (!two_activations) {
+      BITSCAPE_RETURN_IF_ERROR(CheckIntegers(layer.weights, node, layer.accumulator));
+    }
+    const bool narrow = layer.accumulator.kind == quantize::Accumulator::Kind::kNarrow;
+    if (narrow && quantize::IsDynamic(layer.activations)) {
+      return absl::UnimplementedError(
+          fmt::format("accumulator={} of activations={}: narrow sums of codes whose scales the "
+                      "image decides can't be emulated yet; static ranges can",
+                      layer.accumulator.ToString(), layer.activations.ToString()));
+    }
   }
   return absl::OkStatus();
 }
@@ -81,9 +80,7 @@ absl::Status CheckPlan(const network::Network& network, const quantize::Resolved
   }
   for (size_t i = 0; i < layers.size(); ++i) {
     const network::Node& node = network.nodes[static_cast<size_t>(layers[i])];
-    const bool two_activations = std::holds_alternative<network::MatMul>(node.op);
-    BITSCAPE_RETURN_IF_ERROR(
-        Annotate(CheckLayer(plan.layers[i], two_activations), "layer " + node.name));
+    BITSCAPE_RETURN_IF_ERROR(Annotate(CheckLayer(plan.layers[i], node), "layer " + node.name));
   }
   if (formats::HasScale(plan.vector_format.format) ||
       plan.vector_format.rounding == formats::Rounding::kStochastic) {
@@ -101,6 +98,21 @@ absl::StatusOr<quantize::ActivationScaling> ScalingOf(const Quantizer& quantizer
   BITSCAPE_CHECK(statistics.binned || !NeedsHistogram(quantizer),
                  "histograms are filled before plans need them");
   return quantize::CalibrateActivations(quantizer, statistics.distribution);
+}
+
+bool SharesScale(const Quantizer& quantizer, const network::Node& node) {
+  const auto* conv = std::get_if<network::Conv>(&node.op);
+  switch (quantizer.granularity) {
+    case formats::Granularity::kTensor:
+    case formats::Granularity::kChannel:
+    case formats::Granularity::kPosition:
+      return true;
+    case formats::Granularity::kToken:  // larger windows see several tokens
+      return conv == nullptr || (conv->weights->shape[2] == 1 && conv->weights->shape.back() == 1);
+    case formats::Granularity::kBlock:
+      return false;
+  }
+  return false;
 }
 
 bool NeedsHistogram(const Quantizer& activations) {

@@ -27,6 +27,10 @@ absl::StatusOr<quantize::ActivationScaling> ScalingOf(const formats::Quantizer& 
 // Whether that takes a filled histogram.
 bool NeedsHistogram(const formats::Quantizer& activations);
 
+// Whether all products of each sum of `node` have one scale under this quantizer of an operand, so
+// that sums of its codes mean something.
+bool SharesScale(const formats::Quantizer& quantizer, const network::Node& node);
+
 // kInvalidArgument where the network can't be evaluated on the dataset: no weights, another input
 // shape or number of input scalings, fewer outputs than classes.
 absl::Status CheckDataset(const network::Network& network, const data::Dataset& dataset);

@@ -392,35 +392,34 @@ TEST_P(EvaluatorErrors, NamesTheLayerOfWhatCannotBeRun) {
   };
   const std::string layer =
       "layer " + network_.nodes[static_cast<size_t>(network::MacLayers(network_)[1])].name;
-  const absl::Status dynamic =
-      status([](auto& precision) { precision.activations.dynamic_range = true; });
-  EXPECT_EQ(dynamic.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(dynamic.message()),
-              ::testing::AllOf(HasSubstr(layer), HasSubstr("dynamic ranges")));
-  const absl::Status stochastic = status(
-      [](auto& precision) { precision.activations.rounding = formats::Rounding::kStochastic; });
-  EXPECT_THAT(std::string(stochastic.message()),
-              ::testing::AllOf(HasSubstr(layer), HasSubstr("stochastic rounding")));
-  const absl::Status weights =
-      status([](auto& precision) { precision.weights.rounding = formats::Rounding::kStochastic; });
-  EXPECT_THAT(std::string(weights.message()),
-              ::testing::AllOf(HasSubstr(layer),
-                               HasSubstr("stochastic rounding of weights can't be emulated yet")));
+  const absl::Status pact = status([](auto& precision) {
+    precision.activations = formats::ParseQuantizer("uint4:pact").value();
+  });
+  EXPECT_EQ(pact.code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(pact.message()),
+              ::testing::AllOf(HasSubstr(layer), HasSubstr("comes from training")));
+  const absl::Status token =
+      status([](auto& precision) { precision.weights.granularity = formats::Granularity::kToken; });
+  EXPECT_THAT(std::string(token.message()),
+              ::testing::AllOf(HasSubstr(layer), HasSubstr("by tensor, channel or block")));
   const absl::Status channel = status(
       [](auto& precision) { precision.activations.granularity = formats::Granularity::kChannel; });
-  EXPECT_THAT(std::string(channel.message()), HasSubstr("granularities other than tensor"));
-  const absl::Status narrow = status(
-      [](auto& precision) { precision.accumulator = quantize::ParseAccumulator("int16").value(); });
-  EXPECT_EQ(narrow.code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(narrow.message()),
-              ::testing::AllOf(HasSubstr(layer), HasSubstr("narrow accumulators")));
+  EXPECT_THAT(std::string(channel.message()), HasSubstr("'channel' is for weights"));
+  const absl::Status blocks = status([](auto& precision) {
+    precision.weights = formats::ParseQuantizer("int4:block32").value();
+    precision.accumulator.kind = quantize::Accumulator::Kind::kInt32;
+  });
+  EXPECT_EQ(blocks.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(
+      std::string(blocks.message()),
+      ::testing::AllOf(HasSubstr(layer), HasSubstr("under int4:block32 a sum has several")));
   const absl::Status floats = status([](auto& precision) {
     precision.weights = formats::Float32();
     precision.accumulator.kind = quantize::Accumulator::Kind::kInt32;
   });
   EXPECT_EQ(floats.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(floats.message()),
-              HasSubstr("accumulator=int32 needs integer operands, not fp32 and int8"));
+              HasSubstr("accumulator=int32 needs integer operands, not fp32"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Both, EvaluatorErrors, ::testing::Bool(),

@@ -14,7 +14,8 @@ using Kind = quantize::Accumulator::Kind;
 
 CodeFacts FactsOf(const std::string& notation, float min = -0.3F, float max = 1) {
   const formats::Quantizer quantizer = formats::ParseQuantizer(notation).value();
-  return FactsOfActivations(quantizer, {.scaling = quantize::ScalingForRange(quantizer, min, max)});
+  return FactsOfActivations(quantizer, {.scaling = quantize::ScalingForRange(quantizer, min, max)},
+                            false);
 }
 
 // A layer of 144 products a sum whose weights are all as large as they can be.
@@ -42,12 +43,6 @@ TEST(ChoosePath, TakesInt8ForCodesOfUpTo8Bits) {
     ExpectPath(Facts(format, format), Arithmetic::kInt8Codes, true, "< 2^31");
   }
   ExpectPath(Facts("int8", "uint8"), Arithmetic::kInt8Codes, true, "8-bit codes");
-}
-
-TEST(ChoosePathDeathTest, HasNoRuleForNarrowAccumulators) {
-  LayerFacts facts = Facts("int8", "int8");
-  facts.accumulator.kind = Kind::kNarrow;
-  EXPECT_DEATH(ChoosePath(facts), "narrow accumulators");
 }
 
 TEST(ChoosePath, LeavesInt8WhereACodeOrASumDoesNotFit) {
