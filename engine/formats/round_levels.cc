@@ -11,7 +11,7 @@
 namespace bitscape::formats {
 namespace {
 
-constexpr size_t kFew = 16;  // levels that comparisons with each boundary do well
+constexpr size_t kFew = 32;  // levels that comparisons with each boundary do well
 constexpr size_t kMany = 256;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 
@@ -25,7 +25,12 @@ struct LevelSteps {
   DrawSteps draw{};  // stochastic
 };
 
-float Before(float value) { return std::nextafter(value, -kInfinity); }
+// The next float32 down; of a finite value.
+float Before(float value) {
+  if (value == 0) return -0x1p-149F;
+  const uint32_t bits = std::bit_cast<uint32_t>(value);
+  return std::bit_cast<float>(value > 0 ? bits - 1 : bits + 1);
+}
 
 LevelSteps StepsOf(const LevelTable& table, float scale, Rounding rounding, const RandomKey& key) {
   LevelSteps steps;
@@ -41,6 +46,10 @@ LevelSteps StepsOf(const LevelTable& table, float scale, Rounding rounding, cons
   for (size_t i = 0; i < table.boundaries.size(); ++i) {
     const float boundary = nearest ? table.boundaries[i] : table.levels[i + 1] * scale;
     steps.passed.push_back(!nearest || table.ties_up[i] != 0 ? Before(boundary) : boundary);
+  }
+  // Equal boundaries with different ties: how many are passed doesn't depend on their order.
+  if (!std::is_sorted(steps.passed.begin(), steps.passed.end())) {
+    std::sort(steps.passed.begin(), steps.passed.end());
   }
   steps.up = UpStepsOf(rounding);
   // Toward zero is by the value's sign even where no level lies between it and 0.
@@ -84,7 +93,7 @@ BITSCAPE_INLINE void FewLoop(const LevelSteps& given, const float* values, float
   for (size_t i = 0; i < count; ++i) {
     const float value = values[i];
     float result = steps.values[0];
-#pragma GCC unroll 16
+#pragma GCC unroll 32
     for (size_t k = 0; k < kBoundaries; ++k) {
       result = value > steps.passed[k] ? steps.values[k + 1] : result;
     }
@@ -92,15 +101,15 @@ BITSCAPE_INLINE void FewLoop(const LevelSteps& given, const float* values, float
   }
 }
 
-template <bool kDraws>
+template <bool kDraws, size_t kBoundaries>
 BITSCAPE_INLINE void FewByValueLoop(const LevelSteps& given, const float* values, float* rounded,
                                     size_t count) {
-  const FewSteps<kFew - 1> steps(given);
+  const FewSteps<kBoundaries> steps(given);
   for (size_t i = 0; i < count; ++i) {
     const float value = values[i];
     float lower = steps.values[0], upper = steps.values[1];
-#pragma GCC unroll 16
-    for (size_t k = 0; k < kFew - 1; ++k) {
+#pragma GCC unroll 32
+    for (size_t k = 0; k < kBoundaries; ++k) {
       lower = value > steps.passed[k] ? steps.values[k + 1] : lower;
       upper = value > steps.passed[k] ? steps.values[k + 2] : upper;
     }
@@ -113,11 +122,12 @@ BITSCAPE_INLINE void FewByValueLoop(const LevelSteps& given, const float* values
 // buckets; those in the value's own are searched. The bucket ascends with the value, so a value
 // passes what lies in lower buckets, whatever float32 rounds.
 struct BucketSteps {
+  static constexpr size_t kBucketsALevel = 16;
   float lowest = 0, buckets_a_unit = 0;
-  float last = 0;                        // number of the last bucket
-  int32_t first_jump = 0;                // of the search in a bucket: a power of two
-  std::array<int32_t, 4 * kMany> below;  // by bucket: boundaries in lower buckets
-  std::array<float, 3 * kMany> passed;   // padded with boundaries that nothing passes
+  float last = 0;                                     // number of the last bucket
+  int32_t first_jump = 0;                             // of the search in a bucket: a power of two
+  std::array<uint8_t, kBucketsALevel * kMany> below;  // by bucket: boundaries in lower buckets
+  std::array<float, 3 * kMany> passed;                // padded with boundaries that nothing passes
 };
 
 BITSCAPE_INLINE int32_t BucketOf(float value, float lowest, float buckets_a_unit, float last) {
@@ -127,51 +137,54 @@ BITSCAPE_INLINE int32_t BucketOf(float value, float lowest, float buckets_a_unit
 }
 
 void MakeBuckets(const LevelSteps& steps, BucketSteps& buckets) {
-  const size_t count = 4 * std::bit_ceil(steps.passed.size());
+  const size_t count = BucketSteps::kBucketsALevel * std::bit_ceil(steps.passed.size());
   buckets.lowest = steps.passed.front();
   buckets.last = static_cast<float>(count - 1);
   const float range = steps.passed.back() - buckets.lowest;
   buckets.buckets_a_unit = range > 0 ? buckets.last / range : 0;
   if (!std::isfinite(buckets.buckets_a_unit)) buckets.buckets_a_unit = 0;
-  std::fill_n(buckets.below.begin(), count, 0);
-  for (const float boundary : steps.passed) {
-    ++buckets.below[static_cast<size_t>(
-        BucketOf(boundary, buckets.lowest, buckets.buckets_a_unit, buckets.last))];
+  // Boundaries ascend, and so do their buckets.
+  size_t filled = 0, most = 0, first_in_bucket = 0;
+  for (size_t i = 0; i < steps.passed.size(); ++i) {
+    const auto bucket = static_cast<size_t>(
+        BucketOf(steps.passed[i], buckets.lowest, buckets.buckets_a_unit, buckets.last));
+    if (bucket >= filled) first_in_bucket = i;
+    for (; filled <= bucket; ++filled) buckets.below[filled] = static_cast<uint8_t>(i);
+    most = std::max(most, i + 1 - first_in_bucket);
   }
-  int32_t below = 0, most = 0;
-  for (size_t i = 0; i < count; ++i) {
-    const int32_t own = std::exchange(buckets.below[i], below);
-    below += own;
-    most = std::max(most, own);
-  }
-  buckets.first_jump = static_cast<int32_t>(std::bit_floor(static_cast<uint32_t>(most)));
+  std::fill(buckets.below.begin() + static_cast<std::ptrdiff_t>(filled),
+            buckets.below.begin() + static_cast<std::ptrdiff_t>(count),
+            static_cast<uint8_t>(steps.passed.size()));
+  buckets.first_jump = static_cast<int32_t>(std::bit_floor(most));
   std::fill(std::copy(steps.passed.begin(), steps.passed.end(), buckets.passed.begin()),
             buckets.passed.end(), kInfinity);
 }
 
-// Writes how many boundaries each value passes. A loop with one table look-up is one that the
-// compiler makes a gather of.
 BITSCAPE_VECTOR_CLONES
-void CountPassed(const BucketSteps& buckets, const float* __restrict values,
-                 int32_t* __restrict passed, size_t count) {
-  const float lowest = buckets.lowest, buckets_a_unit = buckets.buckets_a_unit;
-  const float last = buckets.last;
-  for (size_t i = 0; i < count; ++i) passed[i] = BucketOf(values[i], lowest, buckets_a_unit, last);
-  const int32_t* const __restrict below = buckets.below.data();
-  for (size_t i = 0; i < count; ++i) passed[i] = below[passed[i]];
-  // Jumps that halve: what ascends is passed in its order.
-  for (int32_t jump = buckets.first_jump; jump > 0; jump /= 2) {
-    const float* const __restrict boundaries = buckets.passed.data() + (jump - 1);
-    for (size_t i = 0; i < count; ++i) {
-      passed[i] += values[i] > boundaries[passed[i]] ? jump : 0;
-    }
+void FindBuckets(const BucketSteps& steps, const float* __restrict values,
+                 int32_t* __restrict buckets, size_t count) {
+  const float lowest = steps.lowest, buckets_a_unit = steps.buckets_a_unit, last = steps.last;
+  for (size_t i = 0; i < count; ++i) {
+    buckets[i] = BucketOf(values[i], lowest, buckets_a_unit, last);
   }
 }
 
-BITSCAPE_VECTOR_CLONES
-void TakeLevels(const float* __restrict levels, const int32_t* __restrict passed,
-                float* __restrict taken, size_t count) {
-  for (size_t i = 0; i < count; ++i) taken[i] = levels[passed[i]];
+// The level of each value and, by value, the next one up. Jumps that halve: what ascends is passed
+// in its order. Not vectorised: gathers are no faster than the loads that they stand for.
+template <bool kUpper>
+void SearchBuckets(const BucketSteps& steps, const float* __restrict levels,
+                   const float* __restrict values, const int32_t* __restrict buckets,
+                   float* __restrict lower, float* __restrict upper, size_t count) {
+  const float* const boundaries = steps.passed.data() - 1;
+  const int32_t first_jump = steps.first_jump;
+  for (size_t i = 0; i < count; ++i) {
+    int32_t passed = steps.below[static_cast<size_t>(buckets[i])];
+    for (int32_t jump = first_jump; jump > 0; jump >>= 1) {
+      passed += jump & -static_cast<int32_t>(values[i] > boundaries[passed + jump]);
+    }
+    lower[i] = levels[passed];
+    if constexpr (kUpper) upper[i] = levels[passed + 1];
+  }
 }
 
 BITSCAPE_VECTOR_CLONES
@@ -205,8 +218,13 @@ BITSCAPE_LEVEL_LOOP(ThreeLevels, FewLoop<2>)
 BITSCAPE_LEVEL_LOOP(FourLevels, FewLoop<3>)
 BITSCAPE_LEVEL_LOOP(EightLevels, FewLoop<7>)
 BITSCAPE_LEVEL_LOOP(SixteenLevels, FewLoop<15>)
-BITSCAPE_LEVEL_LOOP(FewByValue, FewByValueLoop<false>)
-BITSCAPE_LEVEL_LOOP(FewByDraw, FewByValueLoop<true>)
+BITSCAPE_LEVEL_LOOP(ThirtyTwoLevels, FewLoop<31>)
+#define BITSCAPE_COMMA ,
+BITSCAPE_LEVEL_LOOP(FewByValue, FewByValueLoop<false BITSCAPE_COMMA 15>)
+BITSCAPE_LEVEL_LOOP(FewByDraw, FewByValueLoop<true BITSCAPE_COMMA 15>)
+BITSCAPE_LEVEL_LOOP(MoreByValue, FewByValueLoop<false BITSCAPE_COMMA 31>)
+BITSCAPE_LEVEL_LOOP(MoreByDraw, FewByValueLoop<true BITSCAPE_COMMA 31>)
+#undef BITSCAPE_COMMA
 #undef BITSCAPE_LEVEL_LOOP
 
 BITSCAPE_VECTOR_CLONES
@@ -222,7 +240,12 @@ void ChooseByDraw(const LevelSteps& steps, const float* lower, const float* uppe
 
 void RoundFew(const LevelSteps& steps, bool nearest, bool draws, const float* values,
               float* rounded, size_t count) {
-  if (!nearest) return (draws ? FewByDraw : FewByValue)(steps, values, rounded, count);
+  const bool sixteen = steps.values.size() <= 16;
+  if (!nearest) {
+    const auto loop =
+        draws ? (sixteen ? FewByDraw : MoreByDraw) : (sixteen ? FewByValue : MoreByValue);
+    return loop(steps, values, rounded, count);
+  }
   switch (steps.values.size()) {
     case 1:
     case 2:
@@ -232,8 +255,8 @@ void RoundFew(const LevelSteps& steps, bool nearest, bool draws, const float* va
     case 4:
       return FourLevels(steps, values, rounded, count);
     default:
-      return (steps.values.size() <= 8 ? EightLevels : SixteenLevels)(steps, values, rounded,
-                                                                      count);
+      if (steps.values.size() <= 8) return EightLevels(steps, values, rounded, count);
+      return (sixteen ? SixteenLevels : ThirtyTwoLevels)(steps, values, rounded, count);
   }
 }
 
@@ -243,20 +266,20 @@ void RoundMany(LevelSteps steps, bool nearest, bool draws, const float* values, 
   MakeBuckets(steps, buckets);
   steps.values.push_back(steps.values.back());  // the upper neighbour of the largest
   constexpr size_t kStrip = 1024;
-  std::array<int32_t, kStrip> passed;
+  std::array<int32_t, kStrip> found;
   std::array<float, kStrip> lower, upper;
   for (size_t first = 0; first < count; first += kStrip) {
     const size_t size = std::min(kStrip, count - first);
     const float* const strip = values + first;
-    CountPassed(buckets, strip, passed.data(), size);
-    TakeLevels(steps.values.data(), passed.data(), lower.data(), size);
+    FindBuckets(buckets, strip, found.data(), size);
+    const auto search = nearest ? SearchBuckets<false> : SearchBuckets<true>;
+    search(buckets, steps.values.data(), strip, found.data(), lower.data(), upper.data(), size);
     if (nearest) {
       ReplaceNans(steps.not_a_number, lower.data(), strip, rounded + first, size);
-      continue;
+    } else {
+      const auto choose = draws ? ChooseByDraw : ChooseByValue;
+      choose(steps, lower.data(), upper.data(), first, strip, rounded + first, size);
     }
-    TakeLevels(steps.values.data() + 1, passed.data(), upper.data(), size);
-    const auto choose = draws ? ChooseByDraw : ChooseByValue;
-    choose(steps, lower.data(), upper.data(), first, strip, rounded + first, size);
   }
 }
 

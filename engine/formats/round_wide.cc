@@ -122,10 +122,11 @@ BITSCAPE_INLINE void IntegerLoop(const WideIntegerSteps& given, UpSteps up, Draw
     const double integer = value < 0 ? -away : away;
     double code = integer + steps.zero_point;
     if constexpr (kWraps) {
-      // Exact: a quotient by a power of two, and small integers. Infinities saturate.
+      // Exact: a quotient by a power of two, and small integers. The zero point is a code, so one
+      // modulus is all that can be too much. Infinities saturate.
       const double own = integer - steps.modulus * std::floor(integer * steps.inverse_modulus);
       double wrapped = own + steps.zero_point;
-      wrapped -= steps.modulus * std::floor((wrapped - steps.smallest) * steps.inverse_modulus);
+      wrapped -= wrapped - steps.smallest >= steps.modulus ? steps.modulus : 0.0;
       code = magnitude <= 0x1p128 ? wrapped : code;
     }
     code = code < steps.smallest ? steps.smallest : code;
