@@ -295,8 +295,7 @@ void FindScales(const ScaleLoopSteps& steps, const uint32_t* magnitudes, float* 
   std::visit(Visitor{magnitudes, scales, count}, steps);
 }
 
-// What takes the scales out: their inverses, or themselves where an inverse is not exact. Returns
-// whether to divide.
+// The inverses that take the scales out. True where they are not exact and the scales divide.
 bool FindFactors(const ScaleLoopSteps& steps, bool reciprocal, const float* scales, float* factors,
                  size_t count) {
   if (reciprocal) {
@@ -312,7 +311,6 @@ bool FindFactors(const ScaleLoopSteps& steps, bool reciprocal, const float* scal
     }
     if (!overflows) return false;
   }
-  std::copy(scales, scales + count, factors);
   return true;
 }
 
