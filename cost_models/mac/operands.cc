@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <cmath>
 
 #include "engine/core/status.h"
+#include "engine/quantize/sum_width.h"
 
 namespace bitscape::cost_models {
 namespace {
@@ -63,10 +62,6 @@ absl::Status CheckPriced(const formats::Quantizer& quantizer, std::string_view t
   return absl::OkStatus();
 }
 
-int CeilLog2(int64_t value) {
-  return value <= 1 ? 0 : static_cast<int>(std::bit_width(static_cast<uint64_t>(value - 1)));
-}
-
 absl::StatusOr<OperandWidth> AccumulatorFor(const quantize::Accumulator& accumulator,
                                             const OperandWidth& weight,
                                             const OperandWidth& activation,
@@ -76,8 +71,8 @@ absl::StatusOr<OperandWidth> AccumulatorFor(const quantize::Accumulator& accumul
     case Kind::kFloat32:
       return OperandWidth{.is_float = true, .bits = 32, .exponent_bits = 8, .significand_bits = 24};
     case Kind::kInt32: {
-      const int exact =
-          weight.significand_bits + activation.significand_bits + CeilLog2(reduction_length);
+      const int exact = weight.significand_bits + activation.significand_bits +
+                        quantize::CeilLog2(reduction_length);
       const int bits = std::min(32, exact);
       return OperandWidth{.bits = bits, .significand_bits = bits};
     }
@@ -97,13 +92,6 @@ absl::StatusOr<OperandWidth> AccumulatorFor(const quantize::Accumulator& accumul
                     accumulator.ToString()));
   }
   return WidthOf(accumulator.format->format);
-}
-
-// Of a code as it enters the multiplier.
-double LargestMagnitude(const formats::NumberFormat& format) {
-  const double largest = formats::LargestFinite(format.element);
-  const double smallest = formats::SmallestFinite(format.element);
-  return format.zero_point ? largest - smallest : std::max(largest, -smallest);
 }
 
 }  // namespace
@@ -138,10 +126,12 @@ absl::StatusOr<MacOperands> OperandsFor(const quantize::LayerPrecision& precisio
 int ExactSumBits(const quantize::LayerPrecision& precision, const network::MacShape& layer) {
   const formats::Quantizer& weights =
       layer.weights_are_activations ? precision.activations : precision.weights;
-  const double largest_sum = LargestMagnitude(weights.format) *
-                             LargestMagnitude(precision.activations.format) *
-                             static_cast<double>(layer.ReductionLength());
-  return std::ilogb(std::max(largest_sum, 1.0)) + 2;  // ilogb + 1 for the magnitude, and the sign
+  const auto weight_codes = quantize::CodesOf(weights.format);
+  const auto activation_codes = quantize::CodesOf(precision.activations.format);
+  BITSCAPE_CHECK(weight_codes.has_value() && activation_codes.has_value(),
+                 "integer codes lie on a grid");
+  return quantize::SignedBits(
+      quantize::SumsOf(*weight_codes, *activation_codes, layer.ReductionLength()));
 }
 
 OperandWidth Widest(const OperandWidth& a, const OperandWidth& b) {

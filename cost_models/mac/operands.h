@@ -37,8 +37,8 @@ std::string ToString(const MacOperands& operands);  // "int8 x int8 + int24"
 absl::StatusOr<MacOperands> OperandsFor(const quantize::LayerPrecision& precision,
                                         const network::MacShape& layer);
 
-// Bits of the narrowest signed register that every sum of the layer fits: of largest weight x
-// largest activation x C R S, zero points subtracted. Both formats have integer codes.
+// Bits of the narrowest signed register that every sum of the layer fits, whatever its weights
+// (engine/quantize/sum_width.h). Both formats have integer codes.
 int ExactSumBits(const quantize::LayerPrecision& precision, const network::MacShape& layer);
 
 // Wide enough for both. Kinds (integer or float) must agree.

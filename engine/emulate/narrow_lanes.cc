@@ -84,8 +84,6 @@ LaneWay ChooseWay(const LanePlan& plan, const std::optional<OperandGrid>& weight
     if (float_lanes && largest_sum / step <= kFloatIntegers) return LaneWay::kFloatClamp;
     if (largest_sum / step <= kDoubleIntegers) return LaneWay::kDoubleClamp;
   }
-  const bool few_bits = fixed ? range / step <= 0x1p21 : plan.step >= 0x1p-21;
-  if (float_lanes && few_bits && largest_chunk / unit <= kFloatIntegers) return LaneWay::kFloatOdd;
   if (largest_sum / std::min(unit, step) <= kDoubleIntegers) return LaneWay::kDoubleExact;
   if (plan.wraps) return LaneWay::kScalar;
   return chunk_fits || largest_chunk / unit <= kDoubleIntegers ? LaneWay::kDoubleOdd
@@ -118,8 +116,6 @@ std::string_view ToString(LaneWay way) {
       return "float-clamp";
     case LaneWay::kDoubleClamp:
       return "double-clamp";
-    case LaneWay::kFloatOdd:
-      return "float-odd";
     case LaneWay::kDoubleExact:
       return "double-exact";
     case LaneWay::kDoubleOdd:

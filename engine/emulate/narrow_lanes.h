@@ -28,7 +28,6 @@ enum class LaneWay {
   kWrapOnce,       // wrap-around without rounding: one exact sum in double, wrapped at its end
   kFloatClamp,     // integers that float32 adds exactly, no rounding: (S + R) / g <= 2^24
   kDoubleClamp,    // the same in double: (S + R) / g <= 2^53
-  kFloatOdd,       // chunks exact in float32 (S / u <= 2^24), registers of at most 22 bits
   kDoubleExact,    // partial sum + chunk exact in double: (S + R) / min(u, g) <= 2^53
   kDoubleOdd,      // chunks exact in double (S / u <= 2^53, a single product, or alignment leaves
                    // chunk * 2^W <= 2^53); partial sum + chunk rounded to odd

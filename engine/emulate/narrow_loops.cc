@@ -324,9 +324,6 @@ BITSCAPE_INLINE void RunBlocks(const LaneTask& task, double* sums, bool* inexact
 BITSCAPE_VECTOR_CLONES void FloatClamp(const LaneTask& task, double* sums, bool* inexact) {
   RunBlocks<float, Adding::kClamp>(task, sums, inexact);
 }
-BITSCAPE_VECTOR_CLONES void FloatOdd(const LaneTask& task, double* sums, bool* inexact) {
-  RunBlocks<float, Adding::kOdd>(task, sums, inexact);
-}
 BITSCAPE_VECTOR_CLONES void DoubleClamp(const LaneTask& task, double* sums, bool* inexact) {
   RunBlocks<double, Adding::kClamp>(task, sums, inexact);
 }
@@ -367,8 +364,6 @@ void RunLanes(const LaneTask& task, double* sums, bool* inexact) {
       return FloatClamp(task, sums, inexact);
     case LaneWay::kDoubleClamp:
       return DoubleClamp(task, sums, inexact);
-    case LaneWay::kFloatOdd:
-      return FloatOdd(task, sums, inexact);
     case LaneWay::kWrapOnce:
     case LaneWay::kDoubleExact:
       return DoubleExact(task, sums, inexact);

@@ -349,9 +349,13 @@ class ReferenceEvaluator : public Evaluator {
       const bool integers =
           plan.layers[i].accumulator.kind == quantize::Accumulator::Kind::kInt32 &&
           !quantize::IsDynamic(plan.layers[i].activations);
+      const quantize::Accumulator& accumulator = plan.layers[i].accumulator;
+      const bool narrow = accumulator.kind == quantize::Accumulator::Kind::kNarrow;
       paths.push_back({network_.nodes[static_cast<size_t>(layers[i])].name, Path::kReference,
-                       integers,
-                       integers ? "integer codes, 64-bit sums" : "sums in double, rounded once"});
+                       integers || narrow,
+                       narrow     ? "partial sums in " + accumulator.ToString()
+                       : integers ? "integer codes, 64-bit sums"
+                                  : "sums in double, rounded once"});
     }
     return paths;
   }
