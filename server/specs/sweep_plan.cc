@@ -138,6 +138,23 @@ absl::StatusOr<std::vector<std::optional<quantize::Accumulator>>> ParseAccumulat
   return accumulators;
 }
 
+// One entry at least: none.
+absl::StatusOr<std::vector<quantize::Repairs>> ParseAllRepairs(
+    const google::protobuf::RepeatedPtrField<std::string>& texts, const std::string& field) {
+  std::vector<quantize::Repairs> repairs;
+  for (int i = 0; i < texts.size(); ++i) {
+    const absl::StatusOr<quantize::Repairs> parsed = quantize::ParseRepairs(texts[i]);
+    if (!parsed.ok()) {
+      return AtField(fmt::format("{}[{}]", field, i), parsed.status());
+    }
+    repairs.push_back(*parsed);
+  }
+  if (repairs.empty()) {
+    repairs.emplace_back();
+  }
+  return repairs;
+}
+
 absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& algorithm,
                      uint64_t seed, const std::string& field, TrialCollector& trials) {
   BITSCAPE_ASSIGN_OR_RETURN(const Quantizers weights,
@@ -147,8 +164,11 @@ absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& 
       ParseAll(grid.activations(), field + ".activations", emulate::CheckActivations));
   BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::optional<quantize::Accumulator>> accumulators,
                             ParseAccumulators(grid.accumulators(), field + ".accumulators"));
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<quantize::Repairs> repairs,
+                            ParseAllRepairs(grid.repairs(), field + ".repairs"));
   const search::Space space{{static_cast<int>(weights.size()), static_cast<int>(activations.size()),
-                             static_cast<int>(accumulators.size())}};
+                             static_cast<int>(accumulators.size()),
+                             static_cast<int>(repairs.size())}};
   absl::StatusOr<std::unique_ptr<search::Searcher>> searcher =
       search::CreateSearcher(algorithm, space, seed);
   if (!searcher.ok()) {
@@ -162,6 +182,7 @@ absl::Status AddGrid(const v1::SweepSpec::Space::Grid& grid, const std::string& 
       plan.defaults.weights = weights[static_cast<size_t>(choice[0])];
       plan.defaults.activations = activations[static_cast<size_t>(choice[1])];
       plan.defaults.accumulator = accumulators[static_cast<size_t>(choice[2])];
+      plan.repairs = repairs[static_cast<size_t>(choice[3])];
       BITSCAPE_RETURN_IF_ERROR(trials.Add(plan, "", field));
     }
   }

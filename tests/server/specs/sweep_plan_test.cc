@@ -140,6 +140,20 @@ TEST_F(ToSweepPlanTest, ExpandsInTheOrderOfTheFile) {
                           "weights=int8,activations=fp8_e4m3"));
 }
 
+TEST_F(ToSweepPlanTest, ExpandsRepairs) {
+  v1::SweepSpec::Space::Grid& grid = AddGrid({"int4", "int8"}, {"int8"});
+  grid.add_repairs("none");
+  grid.add_repairs("bias+equalize");
+  EXPECT_THAT(Texts(), ElementsAre("weights=int4,activations=int8",
+                                   "weights=int4,activations=int8,repair=equalize+bias",
+                                   "weights=int8,activations=int8",
+                                   "weights=int8,activations=int8,repair=equalize+bias"));
+  const SweepPlan plan = Plan();
+  EXPECT_NE(plan.trials[0].accuracy_key, plan.trials[1].accuracy_key);
+  grid.add_repairs("adarond");
+  ExpectFieldError("spec.space.grids[0].repairs[2]", "did you mean 'adaround'?");
+}
+
 TEST_F(ToSweepPlanTest, ExploresEqualPlansOnce) {
   AddPlan("weights=int8,activations=int8");
   AddPlan("activations=int8,weights=int8");
@@ -205,29 +219,27 @@ TEST_F(ToSweepPlanTest, RefusesWhatCannotBeEmulated) {
     spec_.clear_space();
     spec_.clear_references();
   };
-  AddGrid({"int8"}, {"int8"}, {"fp32", "int16"});
-  expect("spec.space.grids[0].accumulators[1]",
-         "accumulator=int16: narrow accumulators can't be emulated yet; fp32 and int32 can");
-  AddGrid({"int8", "int8:channel:stochastic"}, {"int8"});
-  expect("spec.space.grids[0].weights[1]",
-         "weights=int8:channel:stochastic: stochastic rounding of weights can't be emulated yet");
-  AddGrid({"int4:block32"}, {"int8"});
-  expect("spec.space.grids[0].weights[0]", "tensor and channel can be computed");
-  AddGrid({"int8:mse"}, {"int8"});
-  expect("spec.space.grids[0].weights[0]", "int8:mse: this range method can't be computed here");
-  AddGrid({"int8"}, {"int8", "int8:p99.9"});
-  expect("spec.space.grids[0].activations[1]", "minmax and clip=V can be computed");
-  AddGrid({"int8"}, {"int8:dynamic"});
-  expect("spec.space.grids[0].activations[0]", "dynamic ranges of activations");
+  AddGrid({"int8"}, {"int8", "int8:pact"});
+  expect("spec.space.grids[0].activations[1]", "the alpha of 'pact' comes from training");
   AddPlan("weights=int8,activations=int8");
-  AddPlan("weights=int8,activations=int8;[fc]weights=int8:stochastic");
-  expect("spec.space.plans[1]",
-         "layer fc: weights=int8:stochastic: stochastic rounding of weights can't be emulated yet");
+  AddPlan("weights=int8,activations=int8;[fc]activations=int8:pact");
+  expect("spec.space.plans[1]", "layer fc: activations int8:pact");
   AddPlan("weights=int8,activations=int8,vector=fp16:stochastic");
   expect("spec.space.plans[0]", "vector=fp16:stochastic: only formats");
   AddPlan("weights=int8,activations=int8");
-  AddReference("narrow", "weights=int8,activations=int8,accumulator=int16");
-  expect("spec.references[0].plan", "layer fc: accumulator=int16: narrow accumulators");
+  AddReference("dynamic", "weights=int8,activations=int8:dynamic,accumulator=int16");
+  expect("spec.references[0].plan", "layer fc: accumulator=int16");
+}
+
+TEST_F(ToSweepPlanTest, RefusesWhatOperandsCannotBe) {
+  AddGrid({"int8", "int8:token"}, {"int8"});
+  ExpectFieldError("spec.space.grids[0].weights[1]", "tensor, channel or block");
+  spec_.clear_space();
+  AddGrid({"int8"}, {"int8:channel"});
+  ExpectFieldError("spec.space.grids[0].activations[0]", "'channel' is for weights");
+  spec_.clear_space();
+  AddPlan("weights=int8,fold=always,repair=batchnorm");
+  ExpectFieldError("spec.space.plans[0]", "repair=batchnorm");
 }
 
 TEST_F(ToSweepPlanTest, RefusesRulesForLayersThatAreNotThere) {
