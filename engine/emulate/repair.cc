@@ -256,12 +256,21 @@ absl::StatusOr<Repairer::Variant> Repairer::MakeVariant(const ResolvedPlan& plan
   return variant;
 }
 
+// The given network is calibrated folded, whichever plan comes first: kept or folded, its values
+// differ in their last places.
+absl::StatusOr<NamedGraph> Repairer::CalibrationGraph(const Variant& variant) const {
+  const bool given = variant.calibration.empty();
+  NamedGraph graph{given ? "folded" : variant.name, {}, variant.calibration};
+  BITSCAPE_ASSIGN_OR_RETURN(
+      graph.graph, PrepareGraph(given ? network::FoldBatchNorm(network_) : variant.network, true));
+  return graph;
+}
+
 // Ranges, once for each variant.
 absl::StatusOr<CalibrationStatistics*> Repairer::CalibrationOf(const Variant& variant) {
   auto known = shared_.calibrations.find(variant.calibration);
   if (known == shared_.calibrations.end()) {
-    NamedGraph graph{variant.name, {}, variant.calibration};
-    BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, true));
+    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph graph, CalibrationGraph(variant));
     BITSCAPE_ASSIGN_OR_RETURN(CalibrationStatistics statistics,
                               Calibrate(shared_, graph, runner_, *images_.images, images_.count));
     known = shared_.calibrations.emplace(variant.calibration, std::move(statistics)).first;
@@ -273,8 +282,7 @@ absl::Status Repairer::FillHistogramsOf(const Variant& variant, const OperandSet
   if (operands.empty()) {
     return absl::OkStatus();
   }
-  NamedGraph graph{variant.name, {}, variant.calibration};
-  BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, true));
+  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph graph, CalibrationGraph(variant));
   return FillHistograms(shared_, graph, runner_, *images_.images, images_.count, operands,
                         shared_.calibrations.at(variant.calibration));
 }

@@ -44,6 +44,7 @@ class Repairer {
   absl::StatusOr<Variant> MakeVariant(const quantize::ResolvedPlan& plan, const std::string& name);
   absl::StatusOr<const NamedGraph*> GraphOf(const Variant& variant,
                                             const quantize::ResolvedPlan& plan);
+  absl::StatusOr<NamedGraph> CalibrationGraph(const Variant& variant) const;
   absl::StatusOr<CalibrationStatistics*> CalibrationOf(const Variant& variant);
   absl::Status FillHistogramsOf(const Variant& variant, const OperandSet& operands);
   absl::StatusOr<NamedGraph> MakeRepaired(const Variant& variant,
