@@ -202,6 +202,7 @@ void AddFormatCommands(CommandLine& line) {
         if (!formats.ok()) return formats.status();
         View view;
         view.table.columns = {{"FORMAT"},
+                              {"STANDS FOR"},
                               {"BITS", Align::kRight},
                               {"BITS A VALUE", Align::kRight},
                               {"LARGEST", Align::kRight},
@@ -210,10 +211,11 @@ void AddFormatCommands(CommandLine& line) {
                               {"SUMMARY"},
                               {"SOURCE"}};
         for (const v1::Format& format : formats->formats()) {
-          view.table.rows.push_back({format.name(), std::to_string(format.bits()),
-                                     Number(format.bits_per_value()), Number(format.largest()),
-                                     Number(format.smallest_positive()), format.scale(),
-                                     format.summary(), format.source()});
+          view.table.rows.push_back({format.catalog_name(),
+                                     format.name() == format.catalog_name() ? "" : format.name(),
+                                     std::to_string(format.bits()), Number(format.bits_per_value()),
+                                     Number(format.largest()), Number(format.smallest_positive()),
+                                     format.scale(), format.summary(), format.source()});
         }
         view.note =
             "Bits a value: with the scales of 1,024 values. Largest and smallest positive: at "

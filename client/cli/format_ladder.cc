@@ -7,16 +7,23 @@
 namespace bitscape::cli {
 namespace {
 
-// A format without its range choice.
+// Formats without their range choice.
 struct Pair {
   std::string weights, activations;
   std::string_view accumulator = "fp32";
+  // Of the images, which have negative values; empty: as the other activations.
+  std::string first_activations = "";
 };
 
 std::string Plan(const Pair& pair, std::string_view weight_range,
                  std::string_view activation_range) {
-  return fmt::format("weights={}{},activations={}{},accumulator={}", pair.weights, weight_range,
-                     pair.activations, activation_range, pair.accumulator);
+  std::string plan =
+      fmt::format("weights={}{},activations={}{},accumulator={}", pair.weights, weight_range,
+                  pair.activations, activation_range, pair.accumulator);
+  if (!pair.first_activations.empty()) {
+    plan += fmt::format(";[first]activations={}{}", pair.first_activations, activation_range);
+  }
+  return plan;
 }
 
 // Each pair as it stands.
@@ -44,11 +51,13 @@ std::string Sized(std::string_view stem, int bits, std::string_view modifiers = 
 
 std::vector<std::string> Ints(int bits) {
   if (bits < 2) return {};
-  return WithRanges({{Sized("int", bits), Sized("int", bits), "int32"}});
+  const std::string name = Sized("int", bits);
+  return WithRanges({{name, name, "int32"}, {name, "u" + name, "int32", name}});
 }
 std::vector<std::string> ChannelInts(int bits) {
   if (bits < 2) return {};
-  return WithRanges({{Sized("int", bits, ":channel"), Sized("int", bits), "int32"}});
+  const std::string name = Sized("int", bits), weights = name + ":channel";
+  return WithRanges({{weights, name, "int32"}, {weights, "u" + name, "int32", name}});
 }
 std::vector<std::string> AsymmetricInts(int bits) {
   if (bits < 2) return {};
@@ -128,18 +137,17 @@ std::vector<std::string> ConfigurableFloats(int bits) {
   if (bits != 8) return {};
   return Plain({{"cfloat8_1_4_3", "cfloat8_1_4_3"}, {"cfloat8_1_5_2", "cfloat8_1_5_2"}});
 }
-std::vector<std::string> Logs(int bits) {
-  if (bits < 2) return {};
-  return Plain({{Sized("log", bits), Sized("log", bits)}});
+// Widths whose exponents float32 holds.
+std::vector<std::string> LogsOf(int bits, std::string_view base, int widest, int widest_unsigned) {
+  if (bits < 2 || bits > widest) return {};
+  const std::string name = Sized("log", bits, base);
+  std::vector<Pair> pairs = {{name, name}};
+  if (bits <= widest_unsigned) pairs.push_back({name, name + ":unsigned", "fp32", name});
+  return Plain(pairs);
 }
-std::vector<std::string> RootLogs(int bits) {
-  if (bits < 2) return {};
-  return Plain({{Sized("log", bits, ":sqrt2"), Sized("log", bits, ":sqrt2")}});
-}
-std::vector<std::string> Radix4(int bits) {
-  if (bits < 2) return {};
-  return Plain({{Sized("log", bits, ":radix4"), Sized("log", bits, ":radix4")}});
-}
+std::vector<std::string> Logs(int bits) { return LogsOf(bits, "", 8, 7); }
+std::vector<std::string> RootLogs(int bits) { return LogsOf(bits, ":sqrt2", 8, 8); }
+std::vector<std::string> Radix4(int bits) { return LogsOf(bits, ":radix4", 7, 6); }
 std::vector<std::string> KmeansCodebooks(int bits) {
   return Plain({{Sized("codebook", 1 << bits), "fp32"}});
 }

@@ -17,10 +17,18 @@ namespace {
 using formats::Granularity;
 using formats::Quantizer;
 
-// Scales from the finite values of each group, two levels of them where the format has two.
-absl::StatusOr<RoundedTensor> RoundTensorOf(const Quantizer& quantizer, const TensorLayout& layout,
+std::string ShapeText(std::span<const int64_t> shape) {
+  std::string text;
+  for (const int64_t size : shape) text += fmt::format("{}{}", text.empty() ? "" : "x", size);
+  return text.empty() ? "scalar" : text;
+}
+
+}  // namespace
+
+absl::StatusOr<RoundedTensor> RoundByGroups(const Quantizer& quantizer, const TensorLayout& layout,
                                             std::span<const float> values, formats::RandomKey key) {
   RoundedTensor result;
+  result.layout = layout;
   if (quantizer.format.tensor_scale.has_value()) {
     const ValueRange range = RangeOf(values);
     result.tensor_scale =
@@ -32,14 +40,6 @@ absl::StatusOr<RoundedTensor> RoundTensorOf(const Quantizer& quantizer, const Te
                                        result.values, key, scratch, &result.scalings));
   return result;
 }
-
-std::string ShapeText(std::span<const int64_t> shape) {
-  std::string text;
-  for (const int64_t size : shape) text += fmt::format("{}{}", text.empty() ? "" : "x", size);
-  return text.empty() ? "scalar" : text;
-}
-
-}  // namespace
 
 absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer, const TensorLayout& layout,
                                            std::span<const float> weights, formats::RandomKey key) {
@@ -59,7 +59,7 @@ absl::StatusOr<RoundedTensor> RoundWeights(const Quantizer& quantizer, const Ten
         fmt::format("weight {} is {}; weights must be finite", bad - weights.begin(), *bad));
   }
   BITSCAPE_RETURN_IF_ERROR(CheckWeights(quantizer));
-  return RoundTensorOf(quantizer, layout, weights, key);
+  return RoundByGroups(quantizer, layout, weights, key);
 }
 
 absl::StatusOr<RoundedTensor> RoundTensor(const Quantizer& quantizer,
@@ -87,7 +87,7 @@ absl::StatusOr<RoundedTensor> RoundTensor(const Quantizer& quantizer,
   const int64_t row = shape.empty() ? 1 : by_channel ? count / shape.front() : shape.back();
   layout.axis = row;
   layout.outer = count / row;
-  return RoundTensorOf(quantizer, layout, values, key);
+  return RoundByGroups(quantizer, layout, values, key);
 }
 
 }  // namespace bitscape::quantize

@@ -31,7 +31,15 @@ struct RoundedTensor {
   std::vector<float> values;               // same shape as the input
   std::vector<formats::Scaling> scalings;  // by group (GroupOf); `scale` includes tensor_scale
   float tensor_scale = 1;                  // NVFP4
+  TensorLayout layout;                     // that GroupOf numbers the scalings by
 };
+
+// Rounds a tensor whose groups have scales from their own finite values, two levels of them where
+// the format has two. Errors: those of FitScaling. Shape: values.size() == layout.elements().
+absl::StatusOr<RoundedTensor> RoundByGroups(const formats::Quantizer& quantizer,
+                                            const TensorLayout& layout,
+                                            std::span<const float> values,
+                                            formats::RandomKey key = {});
 
 // Rounds a weight tensor. Groups have scales from their own data. Errors: kInvalidArgument for NaN
 // or infinite weights (element index named), sizes that don't fit, and uses that weights don't

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <map>
 
 #include "bitscape/v1/format.grpc.pb.h"
 #include "engine/core/status.h"
 #include "engine/formats/catalog.h"
 #include "engine/formats/quantizer.h"
 #include "engine/quantize/tensor_rounding.h"
+#include "server/rpc/format_comparison.h"
 #include "server/rpc/format_table.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_to_grpc.h"
@@ -45,13 +47,15 @@ absl::StatusOr<int64_t> CheckShape(const google::protobuf::RepeatedField<int64_t
   return values;
 }
 
-absl::StatusOr<std::vector<float>> ReadValues(int64_t count, RoundStream& stream) {
+// The values that follow a header.
+template <typename Request, typename Stream>
+absl::StatusOr<std::vector<float>> ReadValues(int64_t count, Stream& stream) {
   constexpr auto kFloatBytes = static_cast<int64_t>(sizeof(float));
   Upload upload(count * kFloatBytes);
   std::string bytes;
-  v1::RoundTensorRequest part;
+  Request part;
   while (stream.Read(&part)) {
-    if (part.part_case() != v1::RoundTensorRequest::kChunk) {
+    if (part.part_case() != Request::kChunk) {
       return FieldError("chunk", "required in every message after the first");
     }
     if (static_cast<int64_t>(bytes.size() + part.chunk().size()) > count * kFloatBytes) {
@@ -83,7 +87,8 @@ absl::Status Round(StreamSlots& uploads, RoundStream& stream) {
     return AtField("header.format", quantizer.status());
   }
   BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CheckShape(first.header().shape()));
-  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values, ReadValues(count, stream));
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values,
+                            ReadValues<v1::RoundTensorRequest>(count, stream));
   const std::vector<int64_t> shape(first.header().shape().begin(), first.header().shape().end());
   BITSCAPE_ASSIGN_OR_RETURN(const quantize::RoundedTensor tensor,
                             quantize::RoundTensor(*quantizer, shape, values));
@@ -97,6 +102,32 @@ absl::Status Round(StreamSlots& uploads, RoundStream& stream) {
       return absl::CancelledError("the client went away");
     }
   }
+  return absl::OkStatus();
+}
+
+using CompareStream = grpc::ServerReader<v1::CompareFormatsRequest>;
+
+absl::Status Compare(ServiceContext& context, CompareStream& stream,
+                     v1::FormatComparison* response) {
+  BITSCAPE_ASSIGN_OR_RETURN(const StreamSlots::Slot slot, context.uploads.Take("uploads"));
+  v1::CompareFormatsRequest first;
+  if (!stream.Read(&first) || !first.has_header()) {
+    return FieldError("header", "required in the first message");
+  }
+  const v1::CompareFormatsRequest::Header& header = first.header();
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<formats::Quantizer> formats, FindFormats(header));
+  if (header.shape().empty() == header.network().empty()) {
+    return FieldError("header.network", "give either a network or the shape of a tensor");
+  }
+  if (!header.network().empty()) {
+    BITSCAPE_ASSIGN_OR_RETURN(*response, CompareOnNetwork(formats, header, context.library));
+    return absl::OkStatus();
+  }
+  BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CheckShape(header.shape()));
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values,
+                            ReadValues<v1::CompareFormatsRequest>(count, stream));
+  const std::vector<int64_t> shape(header.shape().begin(), header.shape().end());
+  *response = CompareOnTensor(formats, shape, values);
   return absl::OkStatus();
 }
 
@@ -122,13 +153,19 @@ class FormatServiceImpl final : public v1::FormatService::Service {
   grpc::Status RoundTensor(grpc::ServerContext*, RoundStream* stream) override {
     return Handle([&] { return Round(context_.uploads, *stream); });
   }
+  grpc::Status CompareFormats(grpc::ServerContext*, CompareStream* stream,
+                              v1::FormatComparison* response) override {
+    return Handle([&] { return Compare(context_, *stream, response); });
+  }
 
  private:
   static absl::Status List(const v1::ListFormatsRequest& request,
                            v1::ListFormatsResponse* response) {
     std::vector<std::string> names;
+    std::map<std::string_view, const formats::CatalogRow*> rows;
     for (const formats::CatalogRow& row : formats::Catalog()) {
       names.emplace_back(row.name);
+      rows[row.name] = &row;
     }
     std::sort(names.begin(), names.end());
     BITSCAPE_ASSIGN_OR_RETURN(
@@ -136,7 +173,11 @@ class FormatServiceImpl final : public v1::FormatService::Service {
         PageOfNames("formats", std::move(names), request.page_size(), request.page_token()));
     for (const std::string& name : page.names) {
       BITSCAPE_ASSIGN_OR_RETURN(const formats::Quantizer quantizer, formats::ParseQuantizer(name));
-      *response->add_formats() = ToProto(quantizer, /*with_codes=*/false);
+      v1::Format& format = *response->add_formats();
+      format = ToProto(quantizer, /*with_codes=*/false);
+      format.set_catalog_name(name);
+      format.set_summary(std::string(rows.at(name)->summary));
+      format.set_source(std::string(rows.at(name)->source));
     }
     response->set_next_page_token(std::move(page.next_page_token));
     return absl::OkStatus();
