@@ -81,7 +81,10 @@ class Emulation {
   }
 
   // Joint evaluation is several times the work of one plan, so it takes an eighth of the images.
-  std::vector<nlohmann::json> Figures() { return Concatenated(SinglePlanFigures(), JointFigure()); }
+  // So do narrow accumulators.
+  std::vector<nlohmann::json> Figures() {
+    return Concatenated(Concatenated(SinglePlanFigures(), NarrowFigure()), JointFigure());
+  }
 
  private:
   static std::vector<nlohmann::json> Concatenated(std::vector<nlohmann::json> figures,
@@ -131,6 +134,28 @@ class Emulation {
         {{"plans", {kInt8Plan}}, {"images_per_second", rate(2)}, {"correct", int8_correct}});
     return {Figure("fp32plan_vs_fp32", seconds[0] / seconds[1], fp32_detail),
             Figure("int8_vs_fp32", seconds[0] / seconds[2], int8_detail)};
+  }
+
+  // Partial sums rounded after every four products, against the same network in plain fp32.
+  nlohmann::json NarrowFigure() {
+    const std::string narrow_text = "weights=int8:channel,activations=int8,accumulator=fp16:chunk4";
+    const int64_t images = std::max<int64_t>(32, images_ / 8 / 32 * 32);
+    const std::unique_ptr<Evaluator> fp32 = OneCore();
+    const std::unique_ptr<Evaluator> narrow = OneCore();
+    const std::vector<ResolvedPlan> fp32_plan{Plan("weights=fp32,activations=fp32")};
+    const std::vector<ResolvedPlan> narrow_plan{Plan(narrow_text)};
+    int64_t correct = 0;
+    const std::vector<double> seconds =
+        Interleaved(runs_, {[&] { Evaluate(*fp32, fp32_plan, images); },
+                            [&] { correct = Evaluate(*narrow, narrow_plan, images); }});
+    return Figure("narrow_vs_fp32", seconds[0] / seconds[1],
+                  {{"network", "resnet8"},
+                   {"plans", {narrow_text}},
+                   {"images", images},
+                   {"runs", runs_},
+                   {"threads", 1},
+                   {"images_per_second", static_cast<double>(images) / seconds[1]},
+                   {"correct", correct}});
   }
 
   nlohmann::json JointFigure() {
