@@ -28,9 +28,11 @@ RoundingError Noise(std::span<const float> values, std::span<const float> change
 class Measurement {
  public:
   Measurement(Evaluator& evaluator, const ResolvedPlan& plan) : evaluator_(evaluator), plan_(plan) {
-    // Kept batch norm stays kept, so that the results of layers compare.
+    // Kept batch norm stays kept and moved scales moved, so that the results of layers compare.
     unquantized_ = UnquantizedPlan(plan.layers.size());
     unquantized_.fold = plan.fold;
+    unquantized_.repairs.equalize = plan.repairs.equalize;
+    unquantized_.repairs.smooth = plan.repairs.smooth;
   }
 
   absl::StatusOr<NetworkErrors> Run(data::Split split, int64_t images, std::stop_token stop) {
