@@ -66,7 +66,8 @@ void ErrorGradient(size_t count, size_t length, const float* __restrict rows,
 }
 
 BITSCAPE_VECTOR_CLONES
-void ApplyAdam(size_t length, const AdaRoundStep& step, const AdaRoundRow& row) {
+void ApplyAdam(size_t length, const AdaRoundStep& given, const AdaRoundRow& row) {
+  const AdaRoundStep step = given;  // apart from what the loop writes
   const float* __restrict gradient = row.gradient;
   const float* __restrict width = row.step;
   float* __restrict v = row.v;
