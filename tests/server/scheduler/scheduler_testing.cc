@@ -29,6 +29,11 @@ class FakeEvaluator final : public emulate::Evaluator {
  public:
   explicit FakeEvaluator(EvaluatorControl& control) : control_(control) {}
 
+  absl::StatusOr<emulate::Captured> Capture(const quantize::ResolvedPlan&, data::Split,
+                                            data::ImageRange, std::stop_token) override {
+    return absl::UnimplementedError("sweeps keep no tensors");
+  }
+
   absl::StatusOr<std::vector<emulate::PlanResult>> Evaluate(
       std::span<const quantize::ResolvedPlan> plans, data::Split, data::ImageRange range,
       emulate::Observer*, std::stop_token stop) override {
