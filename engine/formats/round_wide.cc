@@ -109,16 +109,31 @@ WideIntegerSteps StepsOf(const Integer& type, int32_t zero_point) {
           std::ldexp(1.0, type.bits), std::ldexp(1.0, -type.bits)};
 }
 
-template <bool kDraws, bool kWraps>
+// How an integer is found: two that need no comparison with a threshold, and the others.
+enum class Whole { kNearestEven, kTowardZero, kThreshold, kDraw };
+
+template <Whole kWhole>
+BITSCAPE_INLINE double RoundedMagnitude(const UpSteps& up, const DrawSteps& draw, uint64_t i,
+                                        double magnitude, bool negative) {
+  if constexpr (kWhole == Whole::kNearestEven) {
+    // Beyond 2^51 every float32 is whole, and the sum would not be exact.
+    constexpr double kToWhole = 0x1.8p52;
+    return magnitude < 0x1p51 ? (magnitude + kToWhole) - kToWhole : magnitude;
+  }
+  const double whole = std::floor(magnitude);
+  if constexpr (kWhole == Whole::kTowardZero) return whole;
+  return Choose<kWhole == Whole::kDraw>(up, draw, i, {whole, whole + 1, IsOdd(whole)}, magnitude,
+                                        negative);
+}
+
+template <Whole kWhole, bool kWraps>
 BITSCAPE_INLINE void IntegerLoop(const WideIntegerSteps& given, UpSteps up, DrawSteps draw,
                                  const float* values, float* rounded, size_t count) {
   const WideIntegerSteps steps = given;  // a copy: the stores can't alias it
   for (size_t i = 0; i < count; ++i) {
     const double value = double{values[i]};
     const double magnitude = value < 0 ? -value : value;
-    const double whole = std::floor(magnitude);
-    const double away =
-        Choose<kDraws>(up, draw, i, {whole, whole + 1, IsOdd(whole)}, magnitude, value < 0);
+    const double away = RoundedMagnitude<kWhole>(up, draw, i, magnitude, value < 0);
     const double integer = value < 0 ? -away : away;
     double code = integer + steps.zero_point;
     if constexpr (kWraps) {
@@ -175,10 +190,14 @@ BITSCAPE_INLINE void LogLoop(const LogLoopSteps& given, UpSteps up, DrawSteps dr
 BITSCAPE_WIDE_LOOP(Floats, FloatLoop<false>, WideFloatSteps)
 BITSCAPE_WIDE_LOOP(FloatDraws, FloatLoop<true>, WideFloatSteps)
 #define BITSCAPE_COMMA ,
-BITSCAPE_WIDE_LOOP(Integers, IntegerLoop<false BITSCAPE_COMMA false>, WideIntegerSteps)
-BITSCAPE_WIDE_LOOP(IntegersWrap, IntegerLoop<false BITSCAPE_COMMA true>, WideIntegerSteps)
-BITSCAPE_WIDE_LOOP(IntegerDraws, IntegerLoop<true BITSCAPE_COMMA false>, WideIntegerSteps)
-BITSCAPE_WIDE_LOOP(IntegerDrawsWrap, IntegerLoop<true BITSCAPE_COMMA true>, WideIntegerSteps)
+#define BITSCAPE_INTEGER_LOOPS(name, whole)                                                  \
+  BITSCAPE_WIDE_LOOP(name, IntegerLoop<Whole::whole BITSCAPE_COMMA false>, WideIntegerSteps) \
+  BITSCAPE_WIDE_LOOP(name##Wrap, IntegerLoop<Whole::whole BITSCAPE_COMMA true>, WideIntegerSteps)
+BITSCAPE_INTEGER_LOOPS(IntegersNearest, kNearestEven)
+BITSCAPE_INTEGER_LOOPS(IntegersTowardZero, kTowardZero)
+BITSCAPE_INTEGER_LOOPS(Integers, kThreshold)
+BITSCAPE_INTEGER_LOOPS(IntegerDraws, kDraw)
+#undef BITSCAPE_INTEGER_LOOPS
 #undef BITSCAPE_COMMA
 BITSCAPE_WIDE_LOOP(Logs, LogLoop<false>, LogLoopSteps)
 BITSCAPE_WIDE_LOOP(LogDraws, LogLoop<true>, LogLoopSteps)
@@ -204,10 +223,22 @@ struct Wide {
     loop(StepsOf(type), Up(), OwnDraws(), values, rounded, count);
   }
   void operator()(const Integer& type) const {
-    const bool wraps = request.overflow == Overflow::kWrap;
-    const auto loop =
-        Draws() ? (wraps ? IntegerDrawsWrap : IntegerDraws) : (wraps ? IntegersWrap : Integers);
+    const auto loop = IntegerLoopOf(request.overflow == Overflow::kWrap);
     loop(StepsOf(type, request.scaling.zero_point), Up(), OwnDraws(), values, rounded, count);
+  }
+  decltype(&Integers) IntegerLoopOf(bool wraps) const {
+    switch (request.rounding) {
+      case Rounding::kNearestEven:
+        return wraps ? IntegersNearestWrap : IntegersNearest;
+      case Rounding::kTowardZero:
+        return wraps ? IntegersTowardZeroWrap : IntegersTowardZero;
+      case Rounding::kNearestAway:
+      case Rounding::kFloor:
+        return wraps ? IntegersWrap : Integers;
+      case Rounding::kStochastic:
+        return wraps ? IntegerDrawsWrap : IntegerDraws;
+    }
+    BITSCAPE_CHECK(false, "every Rounding has a case");
   }
   void operator()(const Log& type) const {
     const auto loop = Draws() ? LogDraws : Logs;

@@ -30,7 +30,8 @@ using formats::Quantizer;
 using formats::Rounding;
 
 // kBf16: integers and what bf16 holds, which a stricter target is set for.
-enum class Group { kCopy, kBf16, kOther, kStochastic };
+// kTable: codebooks of more than 16 levels, which are searched and have no target.
+enum class Group { kCopy, kBf16, kOther, kTable, kStochastic };
 
 struct Row {
   std::string name;
@@ -206,10 +207,12 @@ class Bench {
           "log4", "log4:sqrt2", "log4:radix4", "log4:unsigned", "log4:floor", "bfp16:exp5"}) {
       Add(name, Group::kOther);
     }
-    for (const char* name :
-         {"binary", "ternary", "ternary:ttq", "codebook4", "codebook8", "codebook16",
-          "codebook16:lloydmax", "codebook17", "codebook64", "codebook256", "dorefa4"}) {
+    for (const char* name : {"binary", "ternary", "ternary:ttq", "codebook4", "codebook8",
+                             "codebook16", "codebook16:lloydmax", "dorefa4"}) {
       AddLevels(name, Group::kOther);
+    }
+    for (const char* name : {"codebook17", "codebook64", "codebook256", "codebook256:stochastic"}) {
+      AddLevels(name, Group::kTable);
     }
     for (const char* name : {"bf16:stochastic", "fp8_e4m3:stochastic", "fp4_e2m1:stochastic",
                              "int8:stochastic", "fixed8.4:wrap:stochastic", "af8_3:stochastic",
@@ -217,8 +220,8 @@ class Bench {
                              "nvfp4:stochastic", "int8:block32:stochastic"}) {
       Add(name, Group::kStochastic);
     }
-    for (const char* name : {"binary:unit:stochastic", "ternary:stochastic",
-                             "codebook16:stochastic", "codebook256:stochastic"}) {
+    for (const char* name :
+         {"binary:unit:stochastic", "ternary:stochastic", "codebook16:stochastic"}) {
       AddLevels(name, Group::kStochastic);
     }
   }
