@@ -126,6 +126,7 @@ ResolvedPlan OnlyLayer(const ResolvedPlan& plan, size_t layer) {
   ResolvedPlan only = plan;
   only.layers = UnquantizedPlan(plan.layers.size()).layers;
   only.layers[layer] = plan.layers[layer];
+  only.vector_format = formats::Float32();
   return only;
 }
 

@@ -44,7 +44,8 @@ absl::StatusOr<NetworkErrors> MeasureErrors(Evaluator& evaluator,
                                             const quantize::ResolvedPlan& plan, data::Split split,
                                             int64_t images, std::stop_token stop = {});
 
-// The plan that quantizes MAC layer `layer` as `plan` does, and leaves the others alone.
+// The plan that quantizes MAC layer `layer` as `plan` does, and leaves the others and what stands
+// between layers alone.
 quantize::ResolvedPlan OnlyLayer(const quantize::ResolvedPlan& plan, size_t layer);
 
 }  // namespace bitscape::emulate

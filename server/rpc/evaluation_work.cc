@@ -41,26 +41,28 @@ CancelWatch::CancelWatch(grpc::ServerContext* call, std::stop_token stopping,
 absl::StatusOr<EvaluationWork> FindEvaluationWork(const EvaluationFields& fields,
                                                   Library& library) {
   EvaluationWork work;
-  BITSCAPE_ASSIGN_OR_RETURN(work.network, FindNetwork(library, fields.network, "network"));
-  BITSCAPE_ASSIGN_OR_RETURN(work.dataset, FindDataset(library, fields.dataset, "dataset"));
+  const auto at = [&](std::string_view field) { return fmt::format("{}{}", fields.parent, field); };
+  BITSCAPE_ASSIGN_OR_RETURN(work.network, FindNetwork(library, fields.network, at("network")));
+  BITSCAPE_ASSIGN_OR_RETURN(work.dataset, FindDataset(library, fields.dataset, at("dataset")));
   if (!fields.split.empty()) {
     const absl::StatusOr<data::Split> split = data::ParseSplit(fields.split);
     if (!split.ok()) {
-      return AtField("split", split.status());
+      return AtField(at("split"), split.status());
     }
     work.split = *split;
   }
   const int64_t split_images = work.dataset->split(work.split).size();
   const int64_t images =
       fields.default_images > 0 ? std::min(fields.default_images, split_images) : split_images;
-  BITSCAPE_ASSIGN_OR_RETURN(work.images, CountOr(fields.images, images, split_images, "images"));
+  BITSCAPE_ASSIGN_OR_RETURN(work.images,
+                            CountOr(fields.images, images, split_images, at("images")));
   const int64_t calibration = work.dataset->calibration.size();
   BITSCAPE_ASSIGN_OR_RETURN(
       const int64_t calibration_images,
       CountOr(fields.calibration_images, std::min(kCalibrationImages, calibration), calibration,
-              "calibration_images"));
+              at("calibration_images")));
   if (fields.seed < 0) {
-    return FieldError("seed", fmt::format("{} is negative", fields.seed));
+    return FieldError(at("seed"), fmt::format("{} is negative", fields.seed));
   }
   const uint64_t seed = fields.seed == 0 ? 1 : static_cast<uint64_t>(fields.seed);
   BITSCAPE_ASSIGN_OR_RETURN(

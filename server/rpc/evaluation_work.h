@@ -41,6 +41,7 @@ struct EvaluationFields {
   std::string_view network, dataset, split;
   int64_t images = 0, calibration_images = 0, seed = 0;
   int64_t default_images = 0;  // 0: the whole split
+  std::string_view parent;     // where errors find the fields: "header." of a header's
   template <typename Request>
   static EvaluationFields Of(const Request& request) {
     return {.network = request.network(),
@@ -48,7 +49,9 @@ struct EvaluationFields {
             .split = {},
             .images = request.images(),
             .calibration_images = request.calibration_images(),
-            .seed = request.seed()};
+            .seed = request.seed(),
+            .default_images = 0,
+            .parent = {}};
   }
 };
 // Errors: field errors.

@@ -53,6 +53,9 @@ RoundingError ErrorOf(const Quantizer& quantizer, std::span<const float> values,
   for (const formats::Scaling& scaling : rounded.scalings) {
     by_group.push_back(formats::LimitsOf(quantizer.format.element, scaling));
   }
+  if (by_group.size() == 1) {
+    return formats::MeasureError(values, rounded.values, by_group);
+  }
   const quantize::TensorLayout& layout = rounded.layout;
   std::vector<formats::ValueLimits> limits;
   limits.reserve(values.size());
@@ -69,17 +72,21 @@ RoundingError ErrorOf(const Quantizer& quantizer, std::span<const float> values,
 
 // Storage of a tensor in this layout, for each of its values.
 double BitsPerValue(const Quantizer& quantizer, const quantize::TensorLayout& layout) {
-  const bool blocks = quantizer.granularity == formats::Granularity::kBlock;
-  const double rows = static_cast<double>(blocks ? layout.outer * layout.inner : layout.outer);
-  const double elements = static_cast<double>(layout.elements());
-  return formats::StorageBits(quantizer, rows, elements / rows) / elements;
+  const double scale_bits = static_cast<double>(quantize::GroupCount(quantizer, layout)) *
+                                formats::ScaleBits(quantizer.format) +
+                            formats::TensorScaleBits(quantizer.format);
+  return formats::ElementBits(quantizer.format) +
+         scale_bits / static_cast<double>(layout.elements());
 }
 
 void CompareWeights(std::span<const Quantizer> formats, const std::string& layer,
                     const quantize::TensorLayout& layout, std::span<const float> weights,
-                    v1::FormatComparison& comparison) {
+                    const std::stop_token& stop, v1::FormatComparison& comparison) {
   const std::string name = fmt::format("weights of {}", layer);
   for (const Quantizer& quantizer : formats) {
+    if (stop.stop_requested()) {
+      return;
+    }
     const absl::StatusOr<quantize::RoundedTensor> rounded =
         quantize::RoundWeights(quantizer, layout, weights);
     *comparison.add_rows() = rounded.ok() ? Row(quantizer, name, BitsPerValue(quantizer, layout),
@@ -92,8 +99,11 @@ void CompareWeights(std::span<const Quantizer> formats, const std::string& layer
 // images, dynamic ones from each.
 void CompareActivations(std::span<const Quantizer> formats, const std::string& name,
                         const quantize::TensorLayout& layout, std::span<const float> values,
-                        v1::FormatComparison& comparison) {
+                        const std::stop_token& stop, v1::FormatComparison& comparison) {
   for (const Quantizer& quantizer : formats) {
+    if (stop.stop_requested()) {
+      return;
+    }
     absl::Status status = quantize::CheckActivations(quantizer);
     RoundingError error;
     quantize::TensorLayout part = layout;
@@ -136,10 +146,13 @@ absl::StatusOr<std::vector<Quantizer>> FindFormats(
 }
 
 v1::FormatComparison CompareOnTensor(std::span<const Quantizer> formats,
-                                     std::span<const int64_t> shape,
-                                     std::span<const float> values) {
+                                     std::span<const int64_t> shape, std::span<const float> values,
+                                     const std::stop_token& stop) {
   v1::FormatComparison comparison;
   for (const Quantizer& quantizer : formats) {
+    if (stop.stop_requested()) {
+      break;
+    }
     const absl::StatusOr<quantize::RoundedTensor> rounded =
         quantize::RoundTensor(quantizer, shape, values);
     if (!rounded.ok()) {
@@ -152,27 +165,41 @@ v1::FormatComparison CompareOnTensor(std::span<const Quantizer> formats,
   return comparison;
 }
 
+namespace {
+
+// The weights of every MAC layer.
+absl::StatusOr<v1::FormatComparison> CompareAllWeights(std::span<const Quantizer> formats,
+                                                       const network::Network& network,
+                                                       const std::stop_token& stop) {
+  v1::FormatComparison comparison;
+  const network::Network folded = network::FoldBatchNorm(network);
+  for (const int layer : network::MacLayers(folded)) {
+    const network::Node& node = folded.nodes[static_cast<size_t>(layer)];
+    const network::Tensor* weights = emulate::WeightsOf(node);
+    if (weights == nullptr) {
+      continue;
+    }
+    if (weights->values.empty()) {
+      return FieldError("header.network", "has no weights: only its shapes are known");
+    }
+    CompareWeights(formats, node.name, emulate::WeightsLayout(*weights), weights->values, stop,
+                   comparison);
+  }
+  return comparison;
+}
+
+}  // namespace
+
 absl::StatusOr<v1::FormatComparison> CompareOnNetwork(
     std::span<const Quantizer> formats, const v1::CompareFormatsRequest::Header& header,
-    Library& library) {
+    Library& library, const std::stop_token& stop) {
   BITSCAPE_ASSIGN_OR_RETURN(const auto network,
                             FindNetwork(library, header.network(), "header.network"));
-  v1::FormatComparison comparison;
   if (header.dataset().empty()) {
-    const network::Network folded = network::FoldBatchNorm(*network);
-    for (const int layer : network::MacLayers(folded)) {
-      const network::Node& node = folded.nodes[static_cast<size_t>(layer)];
-      const network::Tensor* weights = emulate::WeightsOf(node);
-      if (weights == nullptr) {
-        continue;
-      }
-      if (weights->values.empty()) {
-        return FieldError("header.network", "has no weights: only its shapes are known");
-      }
-      CompareWeights(formats, node.name, emulate::WeightsLayout(*weights), weights->values,
-                     comparison);
+    if (header.images() != 0) {
+      return FieldError("header.images", "counts the images of a dataset, and none is named");
     }
-    return comparison;
+    return CompareAllWeights(formats, *network, stop);
   }
   constexpr int64_t kImages = 64, kMaxImages = 512;
   if (header.images() > kMaxImages) {
@@ -183,22 +210,24 @@ absl::StatusOr<v1::FormatComparison> CompareOnNetwork(
                                 .dataset = header.dataset(),
                                 .split = "calibration",
                                 .images = header.images(),
-                                .default_images = kImages};
+                                .default_images = kImages,
+                                .parent = "header."};
   BITSCAPE_ASSIGN_OR_RETURN(const EvaluationWork work, FindEvaluationWork(fields, library));
   const quantize::ResolvedPlan plain =
       emulate::UnquantizedPlan(network::MacLayers(*network).size());
   BITSCAPE_ASSIGN_OR_RETURN(const emulate::Captured captured,
-                            work.evaluator->Capture(plain, work.split, {0, work.images}));
+                            work.evaluator->Capture(plain, work.split, {0, work.images}, stop));
+  v1::FormatComparison comparison;
   for (const emulate::CapturedLayer& layer : captured.layers) {
     if (!layer.weights.empty()) {
-      CompareWeights(formats, layer.layer, layer.weights_layout, layer.weights, comparison);
+      CompareWeights(formats, layer.layer, layer.weights_layout, layer.weights, stop, comparison);
     }
     for (size_t operand = 0; operand < layer.operands.size(); ++operand) {
       const std::string name = layer.operands.size() == 1
                                    ? fmt::format("activations of {}", layer.layer)
                                    : fmt::format("activations {} of {}", operand + 1, layer.layer);
       CompareActivations(formats, name, layer.layouts[operand], layer.operands[operand].values,
-                         comparison);
+                         stop, comparison);
     }
   }
   return comparison;

@@ -10,6 +10,7 @@
 #include "engine/formats/catalog.h"
 #include "engine/formats/quantizer.h"
 #include "engine/quantize/tensor_rounding.h"
+#include "server/rpc/evaluation_work.h"
 #include "server/rpc/format_comparison.h"
 #include "server/rpc/format_table.h"
 #include "server/rpc/services.h"
@@ -107,7 +108,7 @@ absl::Status Round(StreamSlots& uploads, RoundStream& stream) {
 
 using CompareStream = grpc::ServerReader<v1::CompareFormatsRequest>;
 
-absl::Status Compare(ServiceContext& context, CompareStream& stream,
+absl::Status Compare(ServiceContext& context, grpc::ServerContext* call, CompareStream& stream,
                      v1::FormatComparison* response) {
   BITSCAPE_ASSIGN_OR_RETURN(const StreamSlots::Slot slot, context.uploads.Take("uploads"));
   v1::CompareFormatsRequest first;
@@ -119,15 +120,28 @@ absl::Status Compare(ServiceContext& context, CompareStream& stream,
   if (header.shape().empty() == header.network().empty()) {
     return FieldError("header.network", "give either a network or the shape of a tensor");
   }
-  if (!header.network().empty()) {
-    BITSCAPE_ASSIGN_OR_RETURN(*response, CompareOnNetwork(formats, header, context.library));
-    return absl::OkStatus();
+  std::stop_source stop;
+  const CancelWatch watch(call, context.stopping, stop);
+  if (header.network().empty()) {
+    if (!header.dataset().empty()) {
+      return FieldError("header.dataset", "is for a network's activations, not for a tensor");
+    }
+    BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CheckShape(header.shape()));
+    BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values,
+                              ReadValues<v1::CompareFormatsRequest>(count, stream));
+    const std::vector<int64_t> shape(header.shape().begin(), header.shape().end());
+    *response = CompareOnTensor(formats, shape, values, stop.get_token());
+  } else {
+    if (v1::CompareFormatsRequest more; stream.Read(&more)) {
+      return FieldError("chunk", "a network has its own values: nothing follows the header");
+    }
+    BITSCAPE_ASSIGN_OR_RETURN(*response,
+                              CompareOnNetwork(formats, header, context.library, stop.get_token()));
   }
-  BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CheckShape(header.shape()));
-  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<float> values,
-                            ReadValues<v1::CompareFormatsRequest>(count, stream));
-  const std::vector<int64_t> shape(header.shape().begin(), header.shape().end());
-  *response = CompareOnTensor(formats, shape, values);
+  if (stop.stop_requested()) {
+    return context.stopping.stop_requested() ? absl::UnavailableError("the server is going down")
+                                             : absl::CancelledError("the client went away");
+  }
   return absl::OkStatus();
 }
 
@@ -153,9 +167,9 @@ class FormatServiceImpl final : public v1::FormatService::Service {
   grpc::Status RoundTensor(grpc::ServerContext*, RoundStream* stream) override {
     return Handle([&] { return Round(context_.uploads, *stream); });
   }
-  grpc::Status CompareFormats(grpc::ServerContext*, CompareStream* stream,
+  grpc::Status CompareFormats(grpc::ServerContext* call, CompareStream* stream,
                               v1::FormatComparison* response) override {
-    return Handle([&] { return Compare(context_, *stream, response); });
+    return Handle([&] { return Compare(context_, call, *stream, response); });
   }
 
  private:

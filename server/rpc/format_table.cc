@@ -35,8 +35,28 @@ std::string DrawBits(uint32_t code, const std::vector<formats::Field>& fields) {
   return drawing;
 }
 
+// What the data decides of a level set.
+std::string FitText(const formats::LevelSet& type) {
+  switch (type.fit) {
+    case formats::LevelFit::kKmeans:
+    case formats::LevelFit::kLloydMax:
+      return "table of levels";
+    case formats::LevelFit::kMeanAbs:
+    case formats::LevelFit::kTwn:
+    case formats::LevelFit::kAbsMean:
+      return "float32";
+    case formats::LevelFit::kTtq:
+      return "float32 on each side";
+    case formats::LevelFit::kUnit:
+    case formats::LevelFit::kDorefa:
+      return "";
+  }
+  BITSCAPE_CHECK(false, "every LevelFit has a case");
+}
+
 std::string ScaleText(const formats::NumberFormat& format) {
-  std::string text;
+  const auto* const levels = std::get_if<formats::LevelSet>(&format.element);
+  std::string text = levels == nullptr ? "" : FitText(*levels);
   for (const auto& level : {format.scale, format.tensor_scale}) {
     if (!level) {
       continue;

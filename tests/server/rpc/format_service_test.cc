@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "bitscape/v1/format.grpc.pb.h"
+#include "bitscape/v1/network.grpc.pb.h"
 #include "tests/server/rpc/running_server.h"
 
 namespace bitscape::server {
@@ -54,6 +58,34 @@ class FormatServiceTest : public ::testing::Test {
     }
     return request;
   }
+  // Sends the header and the values.
+  grpc::Status Compare(const v1::CompareFormatsRequest::Header& header,
+                       const std::vector<float>& values, v1::FormatComparison* comparison) {
+    Call call;
+    comparison->Clear();
+    const auto writer = formats_->CompareFormats(&call, comparison);
+    v1::CompareFormatsRequest first;
+    *first.mutable_header() = header;
+    if (writer->Write(first) && !values.empty()) {
+      v1::CompareFormatsRequest rest;
+      rest.set_chunk(values.data(), values.size() * sizeof(float));
+      writer->Write(rest);
+    }
+    writer->WritesDone();
+    return writer->Finish();
+  }
+  static v1::CompareFormatsRequest::Header Of(const std::vector<std::string>& formats,
+                                              const std::vector<int64_t>& shape) {
+    v1::CompareFormatsRequest::Header header;
+    header.mutable_formats()->Assign(formats.begin(), formats.end());
+    header.mutable_shape()->Assign(shape.begin(), shape.end());
+    return header;
+  }
+  static v1::CompareFormatsRequest::Header OfLenet(const std::vector<std::string>& formats) {
+    v1::CompareFormatsRequest::Header header = Of(formats, {});
+    header.set_network("lenet5");
+    return header;
+  }
   static v1::RoundTensorRequest Chunk(const std::vector<float>& values) {
     v1::RoundTensorRequest request;
     request.set_chunk(values.data(), values.size() * sizeof(float));
@@ -100,7 +132,7 @@ TEST_F(FormatServiceTest, DrawsInfinitiesAndIntegers) {
   ASSERT_TRUE(Get("int4:block32", &blocks).ok());
   EXPECT_EQ(blocks.bits_per_value(), 5);
   ASSERT_EQ(format.codes_size(), 16);
-  EXPECT_EQ(format.codes(7).bits(), "0111");
+  EXPECT_EQ(format.codes(7).bits(), "0 111");
   EXPECT_EQ(format.codes(7).value(), "7");
   EXPECT_EQ(format.codes(15).value(), "-1");
   EXPECT_EQ(format.codes(8).value(), "-8");
@@ -141,13 +173,64 @@ TEST_F(FormatServiceTest, ListsTheCatalogue) {
     for (const v1::Format& format : page.formats()) {
       EXPECT_NE(format.summary(), "") << format.name();
       EXPECT_EQ(format.codes_size(), 0) << "no tables in lists";
-      formats[format.name()] = format;
+      EXPECT_NE(format.source(), "") << format.name();
+      EXPECT_EQ(format.levels_size(), 0) << "no tables in lists";
+      EXPECT_GT(format.fields_size(), 0) << format.name();
+      EXPECT_FALSE(formats.contains(format.catalog_name())) << format.catalog_name();
+      formats[format.catalog_name()] = format;
     }
     list.set_page_token(page.next_page_token());
   } while (!list.page_token().empty());
-  EXPECT_TRUE(formats.contains("fp8_e4m3"));
+  EXPECT_EQ(formats.at("fp8_e4m3").name(), "fp8_e4m3");
   EXPECT_TRUE(formats.contains("bf16"));
-  EXPECT_GT(formats.size(), 8u);
+  EXPECT_GT(formats.size(), 60u);
+  // Published names stand for a notation.
+  EXPECT_EQ(formats.at("msfp12").name(), "bfp4");
+  EXPECT_EQ(formats.at("bwn").name(), "binary:channel");
+  EXPECT_EQ(formats.at("dorefa4_activations").name(), "uint4:clip=1");
+  EXPECT_EQ(formats.at("codebook16").scale(), "table of levels");
+  EXPECT_EQ(formats.at("binary").scale(), "float32");
+  EXPECT_EQ(formats.at("binary:unit").scale(), "");
+  EXPECT_EQ(formats.at("nvfp4").scale(), "fp8_e4m3, then float32");
+}
+
+TEST_F(FormatServiceTest, TellsFieldsAndLevels) {
+  v1::Format format;
+  ASSERT_TRUE(Get("fp4_e2m1", &format).ok());
+  std::string fields;
+  for (const v1::Format::Field& field : format.fields()) {
+    fields += fmt::format("{} {} ", field.bits(), field.name());
+  }
+  EXPECT_EQ(fields, "1 sign 2 exponent 1 mantissa ");
+  std::vector<double> levels;
+  for (const v1::Format::Level& level : format.levels()) {
+    levels.push_back(level.value());
+  }
+  EXPECT_THAT(levels, ElementsAre(-6, -4, -3, -2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4, 6));
+  EXPECT_FALSE(format.levels(0).has_lower_boundary());
+  // 2.5 lies between 2 (even) and 3: the smallest value that becomes 3 is the next float.
+  EXPECT_EQ(format.levels(12).lower_boundary(), std::nextafter(2.5F, 3.0F));
+  // 5 lies between 4 (even) and 6; 3.5 between 3 and 4 (even).
+  EXPECT_EQ(format.levels(14).lower_boundary(), std::nextafter(5.0F, 6.0F));
+  EXPECT_EQ(format.levels(13).lower_boundary(), 3.5);
+  EXPECT_EQ(format.levels(8).lower_boundary(), std::nextafter(0.25F, 1.0F));
+
+  ASSERT_TRUE(Get("fixed4.2:floor", &format).ok());
+  ASSERT_EQ(format.levels_size(), 16);
+  EXPECT_EQ(format.levels(0).value(), -2);
+  EXPECT_EQ(format.levels(9).value(), 0.25);
+  EXPECT_EQ(format.levels(9).lower_boundary(), 0.25) << "floor: from the level on";
+  ASSERT_EQ(format.fields_size(), 3);
+  EXPECT_EQ(format.fields(2).name(), "fraction");
+  EXPECT_EQ(format.fields(2).bits(), 2);
+
+  ASSERT_TRUE(Get("int3:stochastic", &format).ok());
+  ASSERT_EQ(format.levels_size(), 7);
+  for (const v1::Format::Level& level : format.levels()) {
+    EXPECT_FALSE(level.has_lower_boundary()) << level.value();
+  }
+  ASSERT_TRUE(Get("codebook16", &format).ok());
+  EXPECT_EQ(format.levels_size() + format.codes_size(), 0) << "the data's";
 }
 
 TEST_F(FormatServiceTest, RoundsATensor) {
@@ -196,6 +279,178 @@ TEST_F(FormatServiceTest, RefusesBadTensors) {
   expect({Header("int8", {1}), Header("int8", {1})}, "chunk: required in every message");
   expect({Header("int8", {1 << 20}), Chunk(std::vector<float>((1 << 18) + 1))},
          "chunk: has 1048580 bytes; a chunk has at most 1048576");
+}
+
+using Row = v1::FormatComparison::Row;
+
+TEST_F(FormatServiceTest, ComparesOnATensor) {
+  // int4 covers 7 with scale 1: errors .25, .25, 0, .5 (2.5 goes to 2), and 0.25 becomes 0.
+  // fp4_e2m1 holds 6, .25 becomes 0 (a tie to even), 3.25 3, 2.5 2.
+  // fixed4.1 ends at 3.5: 7 saturates.
+  const std::vector<float> values = {0.25F, 3.25F, -7, 2.5F};
+  v1::FormatComparison comparison;
+  const grpc::Status status =
+      Compare(Of({"int4", "fp4_e2m1", "fixed4.1", "fp32"}, {4}), values, &comparison);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  ASSERT_EQ(comparison.rows_size(), 4);
+  const double signal = 0.0625 + 3.25 * 3.25 + 49 + 6.25;
+  const auto expect = [&](int index, const char* format, double bits, double noise, double error,
+                          double saturated, double underflowed) {
+    const Row& row = comparison.rows(index);
+    EXPECT_EQ(row.format(), format);
+    EXPECT_EQ(row.tensor(), "tensor");
+    EXPECT_EQ(row.bits_per_value(), bits) << format;
+    EXPECT_NEAR(row.sqnr_db(), 10 * std::log10(signal / noise), 1e-9) << format;
+    EXPECT_EQ(row.max_error(), error) << format;
+    EXPECT_EQ(row.saturated(), saturated) << format;
+    EXPECT_EQ(row.underflowed(), underflowed) << format;
+    EXPECT_EQ(row.values(), 4);
+    EXPECT_EQ(row.error(), "");
+  };
+  expect(0, "int4", 4 + 32.0 / 4, 0.0625 + 0.0625 + 0.25, 0.5, 0, 0.25);
+  expect(1, "fp4_e2m1", 4, 0.0625 + 0.0625 + 1 + 0.25, 1, 0.25, 0.25);
+  // .25 is half a step: a tie to the even 0. 3.25 is 6.5 steps: 6, 3. -7 becomes -4.
+  expect(2, "fixed4.1", 4, 0.0625 + 0.0625 + 9, 3, 0.25, 0.25);
+  EXPECT_TRUE(std::isinf(comparison.rows(3).sqnr_db())) << "nothing changed";
+  EXPECT_EQ(comparison.rows(3).max_error(), 0);
+}
+
+TEST_F(FormatServiceTest, ComparesGroupsOfATensor) {
+  // Channels along the first axis: 7 and 0.7 have scales 1 and 0.1; the tensor's one scale loses
+  // the second row.
+  const std::vector<float> values = {7, 1, 0.7F, 0.1F};
+  v1::FormatComparison comparison;
+  ASSERT_TRUE(Compare(Of({"int4:channel", "int4", "int4:block2", "int4:token", "binary:position",
+                          "codebook2"},
+                         {2, 2}),
+                      values, &comparison)
+                  .ok());
+  ASSERT_EQ(comparison.rows_size(), 6);
+  for (const int i : {0, 2, 3}) {  // a row of two is a channel, a block and a token
+    EXPECT_GT(comparison.rows(i).sqnr_db(), 140) << i;
+    EXPECT_EQ(comparison.rows(i).underflowed(), 0) << i;
+    EXPECT_EQ(comparison.rows(i).bits_per_value(), 4 + 32 * 2 / 4.0) << i;
+  }
+  EXPECT_EQ(comparison.rows(1).bits_per_value(), 4 + 32 / 4.0);
+  EXPECT_EQ(comparison.rows(1).underflowed(), 0.25) << "0.1 of 4 values";
+  EXPECT_NEAR(comparison.rows(1).max_error(), 0.3, 1e-6);
+  EXPECT_THAT(comparison.rows(4).error(), HasSubstr("position"));
+  EXPECT_EQ(comparison.rows(4).values(), 0);
+  EXPECT_EQ(comparison.rows(5).bits_per_value(), 1 + 2 * 16 / 4.0) << "two entries in fp16";
+  // Levels 7 and the mean of the others: 0.6, in fp16.
+  EXPECT_NEAR(comparison.rows(5).max_error(), 0.5, 1e-3);
+}
+
+TEST_F(FormatServiceTest, ComparesOnANetworksWeights) {
+  v1::FormatComparison comparison;
+  const grpc::Status status =
+      Compare(OfLenet({"int8:channel", "int4:channel", "int4:token"}), {}, &comparison);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  v1::Network network;
+  {
+    v1::GetNetworkRequest request;
+    request.set_name("networks/lenet5");
+    Call call;
+    ASSERT_TRUE(v1::NetworkService::NewStub(running_->channel())
+                    ->GetNetwork(&call, request, &network)
+                    .ok());
+  }
+  ASSERT_EQ(comparison.rows_size(), 3 * network.layers_size());
+  double weights = 0;
+  for (int i = 0; i < network.layers_size(); ++i) {
+    const Row& wide = comparison.rows(3 * i);
+    const Row& narrow = comparison.rows(3 * i + 1);
+    EXPECT_EQ(wide.tensor(), "weights of " + network.layers(i).name());
+    EXPECT_EQ(wide.format(), "int8:channel");
+    EXPECT_EQ(wide.values(), network.layers(i).weights());
+    EXPECT_GT(wide.sqnr_db(), 35);
+    // Four bits are 24 dB.
+    EXPECT_NEAR(wide.sqnr_db() - narrow.sqnr_db(), 24, 4) << wide.tensor();
+    EXPECT_EQ(wide.saturated(), 0) << wide.tensor();
+    EXPECT_LT(wide.underflowed(), narrow.underflowed());
+    EXPECT_THAT(comparison.rows(3 * i + 2).error(), HasSubstr("share scales by tensor, channel"));
+    weights += wide.values();
+  }
+  EXPECT_EQ(weights, network.weights());
+  // conv1 has 6 channels of 25 weights: a float32 scale for each 25.
+  EXPECT_NEAR(comparison.rows(0).bits_per_value(), 8 + 32.0 / 25, 1e-12);
+}
+
+TEST_F(FormatServiceTest, ComparesOnActivations) {
+  v1::CompareFormatsRequest::Header header =
+      OfLenet({"int8", "uint8", "int8:dynamic", "int8:token", "uint4:clip=0.5"});
+  header.set_dataset("fashion-mnist");
+  header.set_images(40);
+  v1::FormatComparison comparison;
+  const grpc::Status status = Compare(header, {}, &comparison);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  std::map<std::string, std::map<std::string, Row>> rows;  // by tensor and format
+  for (const Row& row : comparison.rows()) {
+    rows[row.tensor()][row.format()] = row;
+  }
+  ASSERT_EQ(rows.size(), 10u) << "five layers";
+  auto& images = rows.at("activations of conv1");
+  EXPECT_EQ(images.at("int8").values(), 40 * 28 * 28);
+  EXPECT_GT(images.at("int8").sqnr_db(), 40);
+  EXPECT_GT(images.at("uint8").saturated(), 0.3) << "dark pixels are negative";
+  EXPECT_NEAR(images.at("int8:token").bits_per_value(), 8 + 32, 1e-9) << "one channel, one scale";
+  EXPECT_NEAR(images.at("int8").bits_per_value(), 8 + 32.0 / (28 * 28), 1e-12);
+  auto& hidden = rows.at("activations of fc2");
+  EXPECT_EQ(hidden.at("int8").values(), 40 * 120);
+  EXPECT_GT(hidden.at("uint8").sqnr_db(), hidden.at("int8").sqnr_db() + 4) << "one more bit";
+  EXPECT_EQ(hidden.at("uint8").saturated(), 0) << "after a ReLU";
+  EXPECT_GT(hidden.at("int8:dynamic").sqnr_db(), hidden.at("int8").sqnr_db());
+  EXPECT_GT(hidden.at("uint4:clip=0.5").saturated(), 0.1);
+  EXPECT_THAT(rows.at("weights of fc2").at("int8:dynamic").error(), HasSubstr("'dynamic'"));
+}
+
+TEST_F(FormatServiceTest, RefusesBadComparisons) {
+  v1::FormatComparison comparison;
+  const auto expect = [&](const v1::CompareFormatsRequest::Header& header,
+                          const std::vector<float>& values, const std::string& field,
+                          const std::string& message) {
+    const grpc::Status status = Compare(header, values, &comparison);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << message;
+    EXPECT_THAT(status.error_message(), HasSubstr(message));
+    ASSERT_EQ(FieldsOf(status).field_violations_size(), 1) << message;
+    EXPECT_EQ(FieldsOf(status).field_violations(0).field(), field);
+  };
+  expect(Of({}, {1}), {1}, "header.formats", "0 formats; allowed: 1 to 64");
+  expect(Of(std::vector<std::string>(65, "int8"), {1}), {1}, "header.formats",
+         "65 formats; allowed: 1 to 64");
+  expect(Of({"int8", "mxfp4_e2m2"}, {1}), {1}, "header.formats[1]", "mxfp4_e2m1");
+  expect(Of({"int8:tenser"}, {1}), {1}, "header.formats[0]", "column 6");
+  expect(Of({"int8"}, {}), {}, "header.network", "either a network or the shape");
+  expect(Of({"int8"}, {0}), {}, "header.shape[0]", "0 is out of range");
+  expect(Of({"int8"}, {2}), {1}, "chunk", "4 bytes were sent; the shape tells 2 float32");
+  expect(Of({"int8"}, {1}), {1, 2}, "chunk", "more bytes than the 4");
+  v1::CompareFormatsRequest::Header both = OfLenet({"int8"});
+  both.add_shape(1);
+  expect(both, {1}, "header.network", "either a network or the shape");
+  expect(OfLenet({"int8"}), {1}, "chunk", "nothing follows the header");
+  v1::CompareFormatsRequest::Header images = OfLenet({"int8"});
+  images.set_images(3);
+  expect(images, {}, "header.images", "none is named");
+  images.set_dataset("fashion-mnist");
+  images.set_images(513);
+  expect(images, {}, "header.images", "513 images; allowed: at most 512");
+  images.set_images(-1);
+  expect(images, {}, "header.images", "-1 is out of range");
+  v1::CompareFormatsRequest::Header tensor = Of({"int8"}, {1});
+  tensor.set_dataset("fashion-mnist");
+  expect(tensor, {1}, "header.dataset", "not for a tensor");
+  images = OfLenet({"int8"});
+  images.set_network("lenet6");
+  EXPECT_EQ(Compare(images, {}, &comparison).error_code(), grpc::StatusCode::NOT_FOUND);
+  images = OfLenet({"int8"});
+  images.set_dataset("fashion-mnits");
+  EXPECT_EQ(Compare(images, {}, &comparison).error_code(), grpc::StatusCode::NOT_FOUND);
+  Call call;
+  const auto writer = formats_->CompareFormats(&call, &comparison);
+  writer->WritesDone();
+  const grpc::Status status = writer->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("header: required in the first message"));
 }
 
 }  // namespace
