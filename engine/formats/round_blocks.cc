@@ -22,7 +22,7 @@
 namespace bitscape::formats {
 namespace {
 
-constexpr size_t kChunk = 1024;  // elements that are rounded at once
+constexpr size_t kChunk = 2048;  // elements that are rounded at once
 
 // Sixteen columns of a block, which are reduced to one magnitude after the last row. A vector type
 // of the compiler's, since its loops over the columns come out as single elements.
