@@ -7,7 +7,7 @@
 
 namespace bitscape::server {
 
-std::string_view EngineVersion() { return "1"; }
+std::string_view EngineVersion() { return "2"; }
 
 std::string AccuracyKey(std::string_view network_digest, std::string_view split_digest,
                         int64_t images, std::string_view calibration_digest,
