@@ -51,7 +51,11 @@ std::vector<Cell> CellsOf(const Options& options) {
       for (const int bits : options.bits) {
         Cell cell{network, std::string(family.name), bits, family.plans(bits)};
         if (!options.repair.empty()) {
-          for (std::string& plan : cell.plans) plan += ",repair=" + options.repair;
+          for (std::string& plan : cell.plans) {
+            // Before the rules, which can't hold it; the family's own stands.
+            if (plan.find("repair=") != std::string::npos) continue;
+            plan.insert(std::min(plan.find(';'), plan.size()), ",repair=" + options.repair);
+          }
         }
         if (!cell.plans.empty()) cells.push_back(std::move(cell));
       }
@@ -122,6 +126,7 @@ absl::Status ChoosePlans(Evaluator& evaluator, const Options& options, const std
                          std::vector<Cell*>& cells, std::map<std::string, std::string>& problems) {
   std::vector<std::string> plans;
   for (const Cell* cell : cells) plans.insert(plans.end(), cell->plans.begin(), cell->plans.end());
+  if (plans.empty()) return absl::OkStatus();
   const auto evaluations =
       evaluator.Run(network, "validation", options.choice_images, plans, problems);
   if (!evaluations.ok()) return evaluations.status();
@@ -176,7 +181,19 @@ View ViewOf(const v1::AccuracyTable& table, const Options& options,
   return view;
 }
 
-absl::Status Accuracy(Session& session, const Options& options) {
+// Each value once, where it stands first.
+template <typename Value>
+void KeepFirsts(std::vector<Value>& values) {
+  std::vector<Value> firsts;
+  for (const Value& value : values) {
+    if (std::find(firsts.begin(), firsts.end(), value) == firsts.end()) firsts.push_back(value);
+  }
+  values = std::move(firsts);
+}
+
+absl::Status Accuracy(Session& session, Options options) {
+  KeepFirsts(options.networks);
+  KeepFirsts(options.bits);
   std::vector<Cell> cells = CellsOf(options);
   std::vector<int> candidates;
   for (const Cell& cell : cells) candidates.push_back(static_cast<int>(cell.plans.size()));

@@ -211,17 +211,18 @@ void AddFormatCommands(CommandLine& line) {
                               {"SUMMARY"},
                               {"SOURCE"}};
         for (const v1::Format& format : formats->formats()) {
+          const bool of_data = format.scale() == "table of levels";
           view.table.rows.push_back({format.catalog_name(),
                                      format.name() == format.catalog_name() ? "" : format.name(),
                                      std::to_string(format.bits()), Number(format.bits_per_value()),
-                                     Number(format.largest()), Number(format.smallest_positive()),
+                                     of_data ? "-" : Number(format.largest()),
+                                     of_data ? "-" : Number(format.smallest_positive()),
                                      format.scale(), format.summary(), format.source()});
         }
         view.note =
             "Bits a value: with the scales of 1,024 values. Largest and smallest positive: at "
             "scale 1. Families take any size: eXmY, intN, uintN, fixedN.F, dfxN, bfpM, afN_E, "
-            "logN, "
-            "codebookL.";
+            "logN, codebookL.";
         return Print(session.globals, *formats, view, "formats");
       });
   list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "client/cli/html.h"
@@ -23,17 +24,21 @@ std::string FieldsText(const v1::Format& format) {
 
 std::vector<std::pair<std::string, std::string>> Facts(const v1::Format& format) {
   const bool at_scale_1 = !format.scale().empty() && !format.scale().starts_with("2^");
-  return {{"format", format.name()},
-          {"summary", format.summary()},
-          {"source", format.source()},
-          {"bits of a code", fmt::format("{} ({})", format.bits(), FieldsText(format))},
-          {"bits of a value",
-           fmt::format("{} (with the scales of 1,024 values)", Number(format.bits_per_value()))},
-          {"range", fmt::format("{} .. {}{}", Number(format.smallest()), Number(format.largest()),
-                                at_scale_1 ? " at scale 1" : "")},
-          {"smallest positive", Number(format.smallest_positive())},
-          {"scale", format.scale().empty() ? "none" : format.scale()},
-          {"zero point", format.zero_point() ? "yes" : "no"}};
+  // A codebook's levels have no unit: all of them are the data's.
+  const bool of_data = format.scale() == "table of levels";
+  return {
+      {"format", format.name()},
+      {"summary", format.summary()},
+      {"source", format.source()},
+      {"bits of a code", fmt::format("{} ({})", format.bits(), FieldsText(format))},
+      {"bits of a value",
+       fmt::format("{} (with the scales of 1,024 values)", Number(format.bits_per_value()))},
+      {"range", of_data ? "the data's"
+                        : fmt::format("{} .. {}{}", Number(format.smallest()),
+                                      Number(format.largest()), at_scale_1 ? " at scale 1" : "")},
+      {"smallest positive", of_data ? "the data's" : Number(format.smallest_positive())},
+      {"scale", format.scale().empty() ? "none" : format.scale()},
+      {"zero point", format.zero_point() ? "yes" : "no"}};
 }
 
 Table CodeTable(const v1::Format& format) {
@@ -112,15 +117,20 @@ View ViewOf(const v1::FormatComparison& comparison) {
                         {"SATURATED", Align::kRight},
                         {"UNDERFLOWED", Align::kRight},
                         {"VALUES", Align::kRight}};
+  const bool problems = std::any_of(comparison.rows().begin(), comparison.rows().end(),
+                                    [](const auto& row) { return !row.error().empty(); });
+  if (problems) view.table.columns.push_back({"PROBLEM"});
   for (const v1::FormatComparison::Row& row : comparison.rows()) {
     if (!row.error().empty()) {
-      view.table.rows.push_back({row.format(), row.tensor(), "-", "-", "-", "-", "-", row.error()});
+      view.table.rows.push_back(
+          {row.format(), row.tensor(), "-", "-", "-", "-", "-", "-", row.error()});
       continue;
     }
     view.table.rows.push_back({row.format(), row.tensor(), Number(row.bits_per_value()),
                                Decibels(row.sqnr_db()), Number(row.max_error()),
                                Percent(row.saturated()), Percent(row.underflowed()),
                                Count(row.values())});
+    if (problems) view.table.rows.back().emplace_back();
   }
   view.note =
       "SQNR: mean square of the values over that of the errors. Saturated: beyond the largest "
