@@ -10,36 +10,13 @@
 #include "engine/core/status.h"
 #include "engine/emulate/plain_ops.h"
 #include "engine/formats/codec.h"
+#include "engine/formats/element_rounding.h"
 #include "engine/formats/minifloat.h"
 
 namespace bitscape::emulate {
 namespace {
 
 using formats::Rounding;
-
-// |units| to an integer; `negative` is the sign, which floor needs.
-double RoundUnits(double units, bool negative, Rounding rounding, uint64_t random) {
-  const double whole = std::floor(units);
-  const double fraction = units - whole;
-  bool up = false;
-  switch (rounding) {
-    case Rounding::kNearestEven:
-      up = fraction > 0.5 || (fraction == 0.5 && std::fmod(whole, 2.0) == 1.0);
-      break;
-    case Rounding::kNearestAway:
-      up = fraction >= 0.5;
-      break;
-    case Rounding::kStochastic:
-      up = std::ldexp(static_cast<double>(random >> 11), -53) < fraction;
-      break;
-    case Rounding::kFloor:
-      up = negative && fraction > 0;
-      break;
-    case Rounding::kTowardZero:
-      break;
-  }
-  return up ? whole + 1 : whole;
-}
 
 struct RoundSum {
   const formats::Quantizer& format;
@@ -52,7 +29,8 @@ struct RoundSum {
     const double magnitude = std::fabs(value);
     const int exponent = std::max(std::ilogb(magnitude), formats::MinExponent(type));
     const double quantum = std::ldexp(1.0, exponent - type.mantissa_bits);
-    double rounded = RoundUnits(magnitude / quantum, value < 0, format.rounding, random) * quantum;
+    double rounded =
+        formats::RoundMagnitude(magnitude / quantum, value < 0, format.rounding, random) * quantum;
     rounded = std::min(rounded, formats::LargestFinite(type));
     const double smallest_normal = std::ldexp(1.0, formats::MinExponent(type));
     if (type.underflow == formats::Underflow::kFlush && rounded < smallest_normal) return 0;
@@ -64,8 +42,8 @@ struct RoundSum {
     const bool wraps = format.overflow == formats::Overflow::kWrap;
     if (wraps) sum.TakeRemainder(type.bits + unit);  // so that the bits below a unit are all there
     const double value = sum.RoundToOdd();
-    const double codes =
-        RoundUnits(std::fabs(std::ldexp(value, -unit)), value < 0, format.rounding, random);
+    const double codes = formats::RoundMagnitude(std::fabs(std::ldexp(value, -unit)), value < 0,
+                                                 format.rounding, random);
     double code = value < 0 ? -codes : codes;
     const double largest = formats::LargestFinite(type);
     const double smallest = formats::SmallestFinite(type);

@@ -10,17 +10,8 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/core/vector_clones.h"
 #include "engine/formats/codec.h"
-
-// The loader resolves clones before a sanitizer's runtime is up, so sanitized builds have none.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BITSCAPE_VECTOR_CLONES \
-  __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define BITSCAPE_VECTOR_CLONES
-#endif
-#define BITSCAPE_INLINE inline __attribute__((always_inline))
 
 namespace bitscape::formats {
 

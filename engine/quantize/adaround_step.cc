@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#define BITSCAPE_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#include "engine/core/vector_clones.h"
 
 namespace bitscape::quantize {
 namespace {

@@ -7,13 +7,7 @@
 #include <cstdint>
 #include <limits>
 
-// The loader resolves clones before a sanitizer's runtime is up, so sanitized builds have none.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BITSCAPE_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define BITSCAPE_VECTOR_CLONES
-#endif
+#include "engine/core/vector_clones.h"
 
 namespace bitscape::quantize {
 namespace {
