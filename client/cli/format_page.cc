@@ -55,8 +55,11 @@ Table LevelTable(const v1::Format& format) {
   Table table;
   table.columns = {{"LEVEL", Align::kRight}, {"FROM", Align::kRight}};
   for (const v1::Format::Level& level : format.levels()) {
-    table.rows.push_back(
-        {Number(level.value()), level.has_lower_boundary() ? Number(level.lower_boundary()) : "-"});
+    table.rows.push_back({Number(level.value()),
+                          // Every digit: ties tell 0.25 from the next float.
+                          level.has_lower_boundary()
+                              ? fmt::format("{}", static_cast<float>(level.lower_boundary()))
+                              : "-"});
   }
   return table;
 }

@@ -34,15 +34,17 @@ std::string LineSvg(const NumberLine& line, double low, double high, double y) {
         "boundary {3}</title></line>\n",
         x(boundary), y - 5, y + 5, Number(boundary));
   }
-  const size_t shown =
-      static_cast<size_t>(std::count_if(line.levels.begin(), line.levels.end(), within));
-  for (const double level : line.levels) {
-    if (!within(level)) continue;
+  // Ascending: those within are neighbours.
+  const auto first = std::find_if(line.levels.begin(), line.levels.end(), within);
+  const auto last = std::find_if_not(first, line.levels.end(), within);
+  const auto shown = static_cast<size_t>(last - first);
+  for (auto at = first; at != last; ++at) {
+    const double level = *at;
     svg += fmt::format(
         "<line class=\"level\" x1=\"{0:.2f}\" x2=\"{0:.2f}\" y1=\"{1}\" y2=\"{2}\"><title>{3}"
         "</title></line>\n",
         x(level), y - 12, y + 12, Number(level));
-    const bool end = level == line.levels.front() || level == line.levels.back() || level == 0;
+    const bool end = at == first || at + 1 == last || level == 0;
     if (shown <= kLabelled || end) {
       svg += fmt::format(
           "<text class=\"tick\" x=\"{:.2f}\" y=\"{}\" text-anchor=\"middle\">{}</text>\n", x(level),

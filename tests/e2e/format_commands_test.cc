@@ -61,7 +61,7 @@ TEST_F(FormatTest, Shows) {
   EXPECT_EQ(page.out, "");
   const std::string html = ReadText(folder_ / "page.html");
   for (const char* const part : {"<svg", "mantissa", "Levels on a line", "Decision boundaries",
-                                 "Decode table", "1 11 111", "7.5"}) {
+                                 "Decode table", "1 11 111", "7.5", "0.06250001"}) {
     EXPECT_THAT(html, HasSubstr(part));
   }
   EXPECT_THAT(html, Not(HasSubstr("<script")));
