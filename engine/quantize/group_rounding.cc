@@ -151,7 +151,11 @@ class GroupRounder {
     const size_t width = strip.width;
     const bool power_of_two =
         quantizer_.format.scale->encoding == formats::ScaleEncoding::kPowerOfTwo;
-    const bool inverse = quantizer_.reciprocal || power_of_two;  // the same quotient by 2^k
+    // By 2^k the same quotient, where float32 holds the inverse.
+    const bool inverse =
+        quantizer_.reciprocal ||
+        (power_of_two && std::none_of(scales_.begin(), scales_.end(),
+                                      [](float scale) { return scale < 0x1p-127F; }));
     const bool shifted = quantizer_.format.zero_point;
     scratch_.resize(3 * width);
     const std::span<float> divisor = std::span(scratch_).first(width);

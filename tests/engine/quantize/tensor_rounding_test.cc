@@ -169,6 +169,31 @@ TEST_P(WeightGroups, EqualTheDefinition) {
   }
 }
 
+// Scales down to 2^-141 (bfp16), whose inverses float32 doesn't hold, subnormal values, and values
+// next to float32's largest.
+TEST_P(WeightGroups, EqualTheDefinitionAtTheEndsOfFloat32) {
+  uint64_t stream = 50;
+  for (const Sharing& sharing :
+       {Sharing{formats::Granularity::kChannel}, Sharing{formats::Granularity::kBlock, 8}}) {
+    const Quantizer quantizer = WithSharing(GetParam(), sharing);
+    for (const TensorLayout& layout : {TensorLayout{.outer = 2, .axis = 24, .inner = 9},
+                                       TensorLayout{.outer = 3, .axis = 24, .inner = 1}}) {
+      for (const int exponent : {-141, -125, -117, 123}) {
+        SCOPED_TRACE(quantizer.ToString() + " times 2^" + std::to_string(exponent));
+        std::vector<float> weights = OracleValues(layout, ++stream);
+        for (float& weight : weights) weight = std::ldexp(weight, exponent);
+        const formats::RandomKey key{.seed = 3, .stream = stream};
+        const RoundedTensor rounded = RoundWeights(quantizer, layout, weights, key).value();
+        const OracleTensor expected =
+            OracleRound(quantizer, layout, weights, rounded.tensor_scale, key);
+        EXPECT_EQ(rounded.scalings, expected.scalings);
+        ExpectSameBits(rounded.values, expected.values);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, WeightGroups, testing::ValuesIn(kOracleFormats));
 INSTANTIATE_TEST_SUITE_P(Roundings, WeightGroups,
                          testing::Values("int8:stochastic", "mxfp4_e2m1:stochastic",
