@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "bitscape/v1/format.grpc.pb.h"
@@ -402,6 +404,37 @@ TEST_F(FormatServiceTest, ComparesOnActivations) {
   EXPECT_GT(hidden.at("int8:dynamic").sqnr_db(), hidden.at("int8").sqnr_db());
   EXPECT_GT(hidden.at("uint4:clip=0.5").saturated(), 0.1);
   EXPECT_THAT(rows.at("weights of fc2").at("int8:dynamic").error(), HasSubstr("'dynamic'"));
+}
+
+TEST_F(FormatServiceTest, StopsComparingWhenTheClientGoes) {
+  std::vector<std::string> formats;
+  for (int i = 0; i < 64; ++i) {
+    formats.push_back(fmt::format("e{}m{}:scaled:mse", 2 + i % 4, 1 + i % 7));
+  }
+  v1::CompareFormatsRequest first;
+  *first.mutable_header() = Of(formats, {});
+  first.mutable_header()->set_network("resnet8");
+  first.mutable_header()->set_dataset("fashion-mnist");
+  first.mutable_header()->set_images(512);
+  const auto begin = std::chrono::steady_clock::now();
+  // More rounds than there are slots: each must give its own back, or the last are refused.
+  for (int i = 0; i < 6; ++i) {
+    Call call;
+    v1::FormatComparison comparison;
+    const auto writer = formats_->CompareFormats(&call, &comparison);
+    writer->Write(first);
+    writer->WritesDone();
+    std::this_thread::sleep_for(std::chrono::milliseconds(i == 0 ? 300 : 20));
+    call.TryCancel();
+    EXPECT_NE(writer->Finish().error_code(), grpc::StatusCode::OK) << i;
+  }
+  v1::FormatComparison comparison;
+  grpc::Status status;
+  do {  // the last cancelled calls may not have ended yet
+    status = Compare(Of({"int8"}, {1}), {1}, &comparison);
+  } while (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED &&
+           std::chrono::steady_clock::now() - begin < std::chrono::seconds(20));
+  EXPECT_TRUE(status.ok()) << status.error_message();
 }
 
 TEST_F(FormatServiceTest, RefusesBadComparisons) {
