@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -112,7 +113,9 @@ bool HoldsEverySum(const LayerFacts& facts) {
   const double unit =
       facts.weights.unit * facts.activations.unit * static_cast<double>(facts.narrow_factor);
   const bool fixed = lanes.lowest_power == lanes.highest_power;
-  return facts.accumulator.align_bits == 0 && unit >= lanes.step * lanes.lowest_power &&
+  // Flushed results are lost, however small their grid.
+  return facts.accumulator.align_bits == 0 &&
+         unit >= std::max(lanes.step * lanes.lowest_power, lanes.flush_below) &&
          LargestSum(facts) * unit <= lanes.largest &&
          (fixed || LargestSum(facts) * lanes.step <= 2);
 }

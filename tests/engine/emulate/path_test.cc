@@ -123,6 +123,21 @@ TEST(ChoosePath, Float32ValuesAreExactOnAFixedGridOnly) {
   ExpectPath(Facts("fp32", "int8"), Arithmetic::kFloat32Values, false, "gamma_K");
 }
 
+TEST(ChoosePath, AccumulatorsThatFlushHoldNoSumsBelowTheirNormalRange) {
+  LayerFacts facts = Facts("fixed3.8", "fixed4.8");  // multiples of 2^-16, fp16 is normal from 2^-14
+  facts.weight_units = 64;
+  facts.narrow_factor = 0x1p-16F;
+  facts.accumulator.kind = Kind::kNarrow;
+  const auto arithmetic = [&](const std::string& format) {
+    facts.accumulator.format = formats::ParseQuantizer(format).value();
+    return ChoosePath(facts).arithmetic;
+  };
+  EXPECT_EQ(arithmetic("e5m10"), Arithmetic::kInt8Codes);
+  EXPECT_EQ(arithmetic("e5m10:ftz"), Arithmetic::kNarrowCodes);
+  facts.narrow_factor = 0x1p-14F;
+  EXPECT_EQ(arithmetic("e5m10:ftz"), Arithmetic::kInt8Codes);
+}
+
 TEST(UnitInLastPlace, IsTheSmallestStep) {
   EXPECT_EQ(UnitInLastPlace(formats::Integer{8, true, false}), 1);
   EXPECT_EQ(UnitInLastPlace(formats::ParseQuantizer("fp8_e4m3").value().format.element), 0x1p-9);
