@@ -33,13 +33,15 @@ std::vector<std::string> Plain(const std::vector<Pair>& pairs) {
   return plans;
 }
 
-// Each pair with the range choices that pay: all of the data, the least squared error, and few
-// outliers of the activations left out.
+// Each pair with the range choices that pay: all of the data; the least squared error, of both or
+// of the activations alone (of very few weight levels it takes too much range); and few outliers of
+// the activations left out.
 std::vector<std::string> WithRanges(const std::vector<Pair>& pairs) {
   std::vector<std::string> plans;
   for (const Pair& pair : pairs) {
     plans.push_back(Plan(pair, "", ""));
     plans.push_back(Plan(pair, ":mse", ":mse"));
+    plans.push_back(Plan(pair, "", ":mse"));
     plans.push_back(Plan(pair, "", ":p99.9"));
   }
   return plans;
@@ -66,7 +68,7 @@ std::vector<std::string> AsymmetricInts(int bits) {
 std::vector<std::string> Fixed(int bits) {
   if (bits < 2) return {};
   std::vector<Pair> pairs;
-  for (int weights = std::max(bits - 2, 0); weights <= bits; ++weights) {
+  for (int weights = std::max(bits - 3, 0); weights <= bits; ++weights) {
     for (int activations = std::max(bits - 5, 0); activations <= std::max(bits - 2, 0);
          ++activations) {
       pairs.push_back(
@@ -81,7 +83,12 @@ std::vector<std::string> DynamicFixed(int bits) {
 }
 std::vector<std::string> BlockFloat(int bits) {
   if (bits < 2) return {};
-  return Plain({{Sized("bfp", bits, ":block16"), Sized("bfp", bits, ":block16")}});
+  std::vector<Pair> pairs;
+  for (const std::string_view rule : {"", ":even", ":rceil"}) {
+    const std::string name = fmt::format("bfp{}{}:block16", bits, rule);
+    pairs.push_back({name, name});
+  }
+  return Plain(pairs);
 }
 std::vector<std::string> Microscaling(int bits) {
   std::vector<Pair> pairs;
@@ -109,6 +116,15 @@ std::vector<std::string> Floats(int bits) {
   }
   return plans;
 }
+std::vector<std::string> ChannelFloats(int bits) {
+  std::vector<std::string> plans;
+  for (int exponent = 1; exponent <= 4 && exponent < bits; ++exponent) {
+    const std::string name = fmt::format("e{}m{}:scaled", exponent, bits - 1 - exponent);
+    plans.push_back(Plan({name, name}, ":channel", ""));
+    plans.push_back(Plan({name, name}, ":channel", ":mse"));
+  }
+  return plans;
+}
 std::vector<std::string> PlainFloats(int bits) {
   std::vector<Pair> pairs;
   for (const auto& [width, name] : {std::pair{8, "fp8_e4m3"},
@@ -128,8 +144,10 @@ std::vector<std::string> PlainFloats(int bits) {
 std::vector<std::string> AdaptivFloats(int bits) {
   std::vector<Pair> pairs;
   for (int exponent = 1; exponent <= 4 && exponent < bits && bits >= 3; ++exponent) {
-    const std::string name = fmt::format("af{}_{}", bits, exponent);
-    pairs.push_back({name, name});
+    for (const std::string_view rule : {"", ":rceil"}) {
+      const std::string name = fmt::format("af{}_{}{}", bits, exponent, rule);
+      pairs.push_back({name, name});
+    }
   }
   return Plain(pairs);
 }
@@ -137,35 +155,67 @@ std::vector<std::string> ConfigurableFloats(int bits) {
   if (bits != 8) return {};
   return Plain({{"cfloat8_1_4_3", "cfloat8_1_4_3"}, {"cfloat8_1_5_2", "cfloat8_1_5_2"}});
 }
-// Widths whose exponents float32 holds.
-std::vector<std::string> LogsOf(int bits, std::string_view base, int widest, int widest_unsigned) {
-  if (bits < 2 || bits > widest) return {};
-  const std::string name = Sized("log", bits, base);
-  std::vector<Pair> pairs = {{name, name}};
-  if (bits <= widest_unsigned) pairs.push_back({name, name + ":unsigned", "fp32", name});
-  return Plain(pairs);
+// Logs that float32 holds: their widest, and without a sign, which takes one bit off. A sign is of
+// no use after a ReLU.
+struct LogFamily {
+  std::string_view base;
+  int widest, widest_unsigned;
+};
+constexpr LogFamily kBaseTwo{"", 8, 7}, kRootTwo{":sqrt2", 8, 8}, kBaseFour{":radix4", 7, 6};
+
+std::vector<std::string> LogsOf(int bits, const LogFamily& family, std::string_view repair) {
+  if (bits < 2 || bits > family.widest) return {};
+  const std::string name = Sized("log", bits, family.base);
+  std::vector<std::string> plans;
+  for (const std::string& weights : {name, name + ":channel"}) {
+    std::vector<Pair> pairs = {{weights, name}};
+    if (bits <= family.widest_unsigned)
+      pairs.push_back({weights, name + ":unsigned", "fp32", name});
+    for (Pair& pair : pairs) {
+      pair.accumulator = repair.empty() ? "fp32" : "fp32,repair=bias";
+      plans.push_back(Plan(pair, "", ""));
+      plans.push_back(Plan(pair, ":mse", ":mse"));
+    }
+  }
+  return plans;
 }
-std::vector<std::string> Logs(int bits) { return LogsOf(bits, "", 8, 7); }
-std::vector<std::string> RootLogs(int bits) { return LogsOf(bits, ":sqrt2", 8, 8); }
-std::vector<std::string> Radix4(int bits) { return LogsOf(bits, ":radix4", 7, 6); }
+std::vector<std::string> Logs(int bits) { return LogsOf(bits, kBaseTwo, ""); }
+std::vector<std::string> RepairedLogs(int bits) { return LogsOf(bits, kBaseTwo, "bias"); }
+std::vector<std::string> RootLogs(int bits) { return LogsOf(bits, kRootTwo, ""); }
+std::vector<std::string> RepairedRootLogs(int bits) { return LogsOf(bits, kRootTwo, "bias"); }
+std::vector<std::string> Radix4(int bits) { return LogsOf(bits, kBaseFour, ""); }
+
 std::vector<std::string> KmeansCodebooks(int bits) {
   return Plain({{Sized("codebook", 1 << bits), "fp32"}});
 }
 std::vector<std::string> LloydMaxCodebooks(int bits) {
   return Plain({{Sized("codebook", 1 << bits, ":lloydmax"), "fp32"}});
 }
-std::vector<std::string> Ternary(int bits) {
+std::vector<std::string> ChannelCodebooks(int bits) {
+  return Plain({{Sized("codebook", 1 << bits, ":channel"), "fp32"},
+                {Sized("codebook", 1 << bits, ":lloydmax:channel"), "fp32"}});
+}
+
+constexpr std::string_view kReestimated = "fp32,repair=batchnorm";
+std::vector<std::string> TernaryOf(int bits, std::string_view accumulator) {
   if (bits != 2) return {};
-  return Plain({{"ternary:channel", "fp32"},
-                {"ternary:absmean:channel", "fp32"},
-                {"ternary:ttq:channel", "fp32"},
-                {"ternary:absmean", "int8:token"}});
+  return Plain({{"ternary:channel", "fp32", accumulator},
+                {"ternary:absmean:channel", "fp32", accumulator},
+                {"ternary:ttq:channel", "fp32", accumulator},
+                {"ternary:absmean", "int8:token", accumulator}});
 }
-std::vector<std::string> Binary(int bits) {
+std::vector<std::string> Ternary(int bits) { return TernaryOf(bits, "fp32"); }
+std::vector<std::string> ReestimatedTernary(int bits) { return TernaryOf(bits, kReestimated); }
+std::vector<std::string> BinaryOf(int bits, std::string_view accumulator) {
   if (bits != 1) return {};
-  return Plain({{"binary:channel", "fp32"}, {"binary:unit", "fp32"}});
+  return Plain({{"binary:channel", "fp32", accumulator}, {"binary:unit", "fp32", accumulator}});
 }
+std::vector<std::string> Binary(int bits) { return BinaryOf(bits, "fp32"); }
+std::vector<std::string> ReestimatedBinary(int bits) { return BinaryOf(bits, kReestimated); }
 std::vector<std::string> Dorefa(int bits) { return Plain({{Sized("dorefa", bits), "fp32"}}); }
+std::vector<std::string> ReestimatedDorefa(int bits) {
+  return Plain({{Sized("dorefa", bits), "fp32", kReestimated}});
+}
 
 constexpr LadderFamily kFamilies[] = {
     {"int", "symmetric integers, one scale a tensor", Ints},
@@ -173,20 +223,27 @@ constexpr LadderFamily kFamilies[] = {
     {"int:asym", "the same with asymmetric activations", AsymmetricInts},
     {"fixed", "fixed point, the best binary points", Fixed},
     {"dfx", "dynamic fixed point", DynamicFixed},
-    {"bfp", "block floating point, blocks of 16", BlockFloat},
+    {"bfp", "block floating point, blocks of 16, the best scale rule", BlockFloat},
     {"mx", "microscaling formats and NVFP4, the best scale rule", Microscaling},
     {"float:scaled", "small floats with a scale, the best split", Floats},
+    {"float:channel", "the same, weights with a scale for each channel", ChannelFloats},
     {"float", "small floats without a scale", PlainFloats},
-    {"adaptivfloat", "AdaptivFloat, the best split", AdaptivFloats},
+    {"adaptivfloat", "AdaptivFloat, the best split and scale rule", AdaptivFloats},
     {"cfloat8", "configurable exponent bias", ConfigurableFloats},
     {"log2", "powers of two", Logs},
+    {"log2 bias", "the same, biases corrected for the mean error", RepairedLogs},
     {"log sqrt2", "powers of the square root of two", RootLogs},
+    {"log sqrt2 bias", "the same, biases corrected for the mean error", RepairedRootLogs},
     {"log radix4", "powers of four", Radix4},
     {"codebook", "k-means weights, fp32 activations", KmeansCodebooks},
     {"lloydmax", "Lloyd-Max weights, fp32 activations", LloydMaxCodebooks},
+    {"codebook:channel", "either of them, a codebook for each channel", ChannelCodebooks},
     {"ternary", "ternary weights, fp32 or int8 activations", Ternary},
+    {"ternary bn", "the same, batch norm re-estimated", ReestimatedTernary},
     {"binary", "binary weights, fp32 activations", Binary},
+    {"binary bn", "the same, batch norm re-estimated", ReestimatedBinary},
     {"dorefa", "DoReFa weights, fp32 activations", Dorefa},
+    {"dorefa bn", "the same, batch norm re-estimated", ReestimatedDorefa},
 };
 
 constexpr LadderReference kReferences[] = {
