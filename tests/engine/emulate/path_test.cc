@@ -124,8 +124,9 @@ TEST(ChoosePath, Float32ValuesAreExactOnAFixedGridOnly) {
 }
 
 TEST(ChoosePath, AccumulatorsThatFlushHoldNoSumsBelowTheirNormalRange) {
-  LayerFacts facts = Facts("fixed3.8", "fixed4.8");  // multiples of 2^-16, fp16 is normal from 2^-14
-  facts.weight_units = 64;
+  LayerFacts facts =
+      Facts("fixed8.8", "fixed8.8");  // multiples of 2^-16, fp16 is normal from 2^-14
+  facts.weight_units = 16;
   facts.narrow_factor = 0x1p-16F;
   facts.accumulator.kind = Kind::kNarrow;
   const auto arithmetic = [&](const std::string& format) {
