@@ -58,7 +58,8 @@ class OneDnnEvaluator : public Evaluator {
                                                    std::stop_token stop) override;
   absl::StatusOr<std::vector<LayerPath>> Paths(const ResolvedPlan& plan) override {
     const std::lock_guard lock(mutex_);
-    BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile({&plan, 1}));
+    BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled,
+                              Compile({&plan, 1}, {}));
     return compiled->layers[0];
   }
 
@@ -70,8 +71,10 @@ class OneDnnEvaluator : public Evaluator {
   static int Threads(const EvaluateOptions& options) {
     return options.threads > 0 ? options.threads : AvailableProcessors();
   }
-  absl::StatusOr<std::shared_ptr<const Compiled>> Compile(std::span<const ResolvedPlan> plans);
-  absl::StatusOr<Compiled> CompileAnew(std::span<const ResolvedPlan> plans);
+  absl::StatusOr<std::shared_ptr<const Compiled>> Compile(std::span<const ResolvedPlan> plans,
+                                                          const std::stop_token& stop);
+  absl::StatusOr<Compiled> CompileAnew(std::span<const ResolvedPlan> plans,
+                                       const std::stop_token& stop);
   Shape BatchShape() const {
     Shape shape = network_.nodes[0].shape;
     shape[0] = kBatchSize;
@@ -90,24 +93,25 @@ class OneDnnEvaluator : public Evaluator {
 };
 
 absl::StatusOr<std::shared_ptr<const Compiled>> OneDnnEvaluator::Compile(
-    std::span<const ResolvedPlan> plans) {
+    std::span<const ResolvedPlan> plans, const std::stop_token& stop) {
   std::string key;
   for (const ResolvedPlan& plan : plans) {
     BITSCAPE_RETURN_IF_ERROR(CheckPlan(network_, plan));
     key += plan.ToString() + '\n';
   }
   if (last_compiled_ == nullptr || last_compiled_->key != key) {
-    BITSCAPE_ASSIGN_OR_RETURN(Compiled compiled, CompileAnew(plans));
+    BITSCAPE_ASSIGN_OR_RETURN(Compiled compiled, CompileAnew(plans, stop));
     compiled.key = std::move(key);
     last_compiled_ = std::make_shared<const Compiled>(std::move(compiled));
   }
   return last_compiled_;
 }
 
-absl::StatusOr<Compiled> OneDnnEvaluator::CompileAnew(std::span<const ResolvedPlan> plans) {
+absl::StatusOr<Compiled> OneDnnEvaluator::CompileAnew(std::span<const ResolvedPlan> plans,
+                                                      const std::stop_token& stop) {
   // First of all: calibration and repairs use every thread.
   BITSCAPE_ASSIGN_OR_RETURN(const std::vector<const NamedGraph*> graphs,
-                            repairer_.GraphsFor(plans));
+                            repairer_.GraphsFor(plans, stop));
   const SingleThreaded single;
   // Plans that share a prefix of layers stand side by side, so that what they share is dropped
   // soonest.
@@ -268,7 +272,7 @@ absl::StatusOr<std::vector<PlanResult>> OneDnnEvaluator::Evaluate(
   if (plans.empty()) {
     return std::vector<PlanResult>();
   }
-  BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile(plans));
+  BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const Compiled> compiled, Compile(plans, stop));
   Run run(*this, *compiled, images, range);
   BITSCAPE_RETURN_IF_ERROR(run.Execute(observer, stop));
   return std::move(run).Finish();
@@ -280,7 +284,7 @@ absl::StatusOr<Captured> OneDnnEvaluator::Capture(const ResolvedPlan& plan, data
   const data::ImageSet& images = dataset_.split(split);
   BITSCAPE_RETURN_IF_ERROR(CheckRange(images, split, range));
   BITSCAPE_RETURN_IF_ERROR(CheckPlan(network_, plan));
-  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, repairer_.GraphFor(plan));
+  BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, repairer_.GraphFor(plan, stop));
   return CaptureLayers(shared_, *graph, runner_, images, range, plan, stop);
 }
 

@@ -148,7 +148,7 @@ Repairer::Repairer(const Network& network, CalibrationImages images, SharedState
     : network_(network), images_(images), shared_(shared), runner_(runner), threads_(threads) {}
 
 absl::StatusOr<std::vector<const NamedGraph*>> Repairer::GraphsFor(
-    std::span<const ResolvedPlan> plans) {
+    std::span<const ResolvedPlan> plans, const std::stop_token& stop) {
   std::vector<const Variant*> variants;
   std::map<const Variant*, OperandSet> missing;  // histograms, each filled once for all plans
   for (const ResolvedPlan& plan : plans) {
@@ -156,7 +156,7 @@ absl::StatusOr<std::vector<const NamedGraph*>> Repairer::GraphsFor(
       return absl::FailedPreconditionError(fmt::format(
           "repair={}: there are no calibration images to repair with", plan.repairs.ToString()));
     }
-    BITSCAPE_ASSIGN_OR_RETURN(const Variant* variant, VariantFor(plan));
+    BITSCAPE_ASSIGN_OR_RETURN(const Variant* variant, VariantFor(plan, stop));
     BITSCAPE_ASSIGN_OR_RETURN(const CalibrationStatistics* statistics, CalibrationOf(*variant));
     missing[variant].merge(MissingHistograms(plan, *statistics));
     variants.push_back(variant);
@@ -166,19 +166,22 @@ absl::StatusOr<std::vector<const NamedGraph*>> Repairer::GraphsFor(
   }
   std::vector<const NamedGraph*> graphs;
   for (size_t i = 0; i < plans.size(); ++i) {
-    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphOf(*variants[i], plans[i]));
+    BITSCAPE_ASSIGN_OR_RETURN(const NamedGraph* graph, GraphOf(*variants[i], plans[i], stop));
     graphs.push_back(graph);
   }
   return graphs;
 }
 
-absl::StatusOr<const NamedGraph*> Repairer::GraphFor(const ResolvedPlan& plan) {
-  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<const NamedGraph*> graphs, GraphsFor({&plan, 1}));
+absl::StatusOr<const NamedGraph*> Repairer::GraphFor(const ResolvedPlan& plan,
+                                                     const std::stop_token& stop) {
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<const NamedGraph*> graphs,
+                            GraphsFor({&plan, 1}, stop));
   return graphs[0];
 }
 
 absl::StatusOr<const NamedGraph*> Repairer::GraphOf(const Variant& variant,
-                                                    const ResolvedPlan& plan) {
+                                                    const ResolvedPlan& plan,
+                                                    const std::stop_token& stop) {
   const bool fuse = formats::IsFloat32(plan.vector_format.format);
   const bool repairs = LooksAtPlan(plan.repairs);
   std::string name = fmt::format("{}{}", variant.name, fuse ? "" : "-unfused");
@@ -191,14 +194,15 @@ absl::StatusOr<const NamedGraph*> Repairer::GraphOf(const Variant& variant,
   }
   NamedGraph graph{name, {}, variant.calibration};
   if (repairs) {
-    BITSCAPE_ASSIGN_OR_RETURN(graph, MakeRepaired(variant, plan, name));
+    BITSCAPE_ASSIGN_OR_RETURN(graph, MakeRepaired(variant, plan, name, stop));
   } else {
     BITSCAPE_ASSIGN_OR_RETURN(graph.graph, PrepareGraph(variant.network, fuse));
   }
   return &graphs_.emplace(name, std::move(graph)).first->second;
 }
 
-absl::StatusOr<const Repairer::Variant*> Repairer::VariantFor(const ResolvedPlan& plan) {
+absl::StatusOr<const Repairer::Variant*> Repairer::VariantFor(const ResolvedPlan& plan,
+                                                              const std::stop_token& stop) {
   std::string name = plan.fold == BatchNormFold::kAlways ? "folded" : "kept";
   Repairs of_network;
   of_network.equalize = plan.repairs.equalize;
@@ -210,7 +214,7 @@ absl::StatusOr<const Repairer::Variant*> Repairer::VariantFor(const ResolvedPlan
   if (known != variants_.end()) {
     return &known->second;
   }
-  BITSCAPE_ASSIGN_OR_RETURN(Variant variant, MakeVariant(plan, name));
+  BITSCAPE_ASSIGN_OR_RETURN(Variant variant, MakeVariant(plan, name, stop));
   if (of_network.Any()) {
     variant.calibration = name;
   }
@@ -218,13 +222,14 @@ absl::StatusOr<const Repairer::Variant*> Repairer::VariantFor(const ResolvedPlan
 }
 
 absl::StatusOr<Repairer::Variant> Repairer::MakeVariant(const ResolvedPlan& plan,
-                                                        const std::string& name) {
+                                                        const std::string& name,
+                                                        const std::stop_token& stop) {
   Variant variant{name, {}, network_};
   Network& network = variant.network;
   if (plan.fold == BatchNormFold::kAlways) {
     network = network::FoldBatchNorm(network_);
   }
-  RepairPass pass(shared_, runner_, images_, "");
+  RepairPass pass(shared_, runner_, images_, "", stop);
   if (plan.repairs.equalize) {
     std::vector<int> clips;  // what they read
     for (const Node& node : network.nodes) {
@@ -288,8 +293,8 @@ absl::Status Repairer::FillHistogramsOf(const Variant& variant, const OperandSet
 }
 
 absl::StatusOr<NamedGraph> Repairer::MakeRepaired(const Variant& variant, const ResolvedPlan& plan,
-                                                  std::string name) {
-  RepairPass pass(shared_, runner_, images_, variant.calibration);
+                                                  std::string name, const std::stop_token& stop) {
+  RepairPass pass(shared_, runner_, images_, variant.calibration, stop);
   ThreadPool pool(threads_);
   LayerRepairs repairs(variant.network, plan, pass, pool, images_,
                        shared_.calibrations.at(variant.calibration), shared_.seed);

@@ -5,6 +5,7 @@
 
 #include <map>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -29,10 +30,12 @@ class Repairer {
   // The graph of each plan. Calibrates their variants, and repairs what the plans say: layers in
   // topological order, each seeing the layers before as the plan computes them. Pointers stay
   // valid. Errors: those of calibration, of running the network, and of LearnRounding, with the
-  // layer's name; kFailedPrecondition for a repair without calibration images.
+  // layer's name; kFailedPrecondition for a repair without calibration images; kCancelled after a
+  // request to stop.
   absl::StatusOr<std::vector<const NamedGraph*>> GraphsFor(
-      std::span<const quantize::ResolvedPlan> plans);
-  absl::StatusOr<const NamedGraph*> GraphFor(const quantize::ResolvedPlan& plan);
+      std::span<const quantize::ResolvedPlan> plans, const std::stop_token& stop);
+  absl::StatusOr<const NamedGraph*> GraphFor(const quantize::ResolvedPlan& plan,
+                                             const std::stop_token& stop);
 
  private:
   struct Variant {
@@ -40,15 +43,19 @@ class Repairer {
     std::string calibration;  // NamedGraph::variant
     network::Network network;
   };
-  absl::StatusOr<const Variant*> VariantFor(const quantize::ResolvedPlan& plan);
-  absl::StatusOr<Variant> MakeVariant(const quantize::ResolvedPlan& plan, const std::string& name);
+  absl::StatusOr<const Variant*> VariantFor(const quantize::ResolvedPlan& plan,
+                                            const std::stop_token& stop);
+  absl::StatusOr<Variant> MakeVariant(const quantize::ResolvedPlan& plan, const std::string& name,
+                                      const std::stop_token& stop);
   absl::StatusOr<const NamedGraph*> GraphOf(const Variant& variant,
-                                            const quantize::ResolvedPlan& plan);
+                                            const quantize::ResolvedPlan& plan,
+                                            const std::stop_token& stop);
   absl::StatusOr<NamedGraph> CalibrationGraph(const Variant& variant) const;
   absl::StatusOr<CalibrationStatistics*> CalibrationOf(const Variant& variant);
   absl::Status FillHistogramsOf(const Variant& variant, const OperandSet& operands);
   absl::StatusOr<NamedGraph> MakeRepaired(const Variant& variant,
-                                          const quantize::ResolvedPlan& plan, std::string name);
+                                          const quantize::ResolvedPlan& plan, std::string name,
+                                          const std::stop_token& stop);
 
   const network::Network& network_;
   const CalibrationImages images_;

@@ -59,8 +59,12 @@ ChannelMoments MomentsOf(const std::map<int64_t, ChannelSums>& batches, int64_t 
 }  // namespace
 
 RepairPass::RepairPass(SharedState& shared, BatchRunner& runner, CalibrationImages images,
-                       std::string variant)
-    : shared_(shared), runner_(runner), images_(images), variant_(std::move(variant)) {}
+                       std::string variant, std::stop_token stop)
+    : shared_(shared),
+      runner_(runner),
+      images_(images),
+      variant_(std::move(variant)),
+      stop_(std::move(stop)) {}
 
 absl::StatusOr<RepairPass::Probe> RepairPass::MakeProbe(const std::string& name,
                                                         const network::Network& network,
@@ -90,7 +94,7 @@ absl::Status RepairPass::Run(SharedState& state, const std::vector<Probe>& probe
     outputs.push_back(plain);
   }
   const Program program = std::move(compiler.builder()).Finish(outputs);
-  return runner_.Run(program, *images_.images, {0, images_.count}, {},
+  return runner_.Run(program, *images_.images, {0, images_.count}, stop_,
                      [&](int64_t index, int64_t count, const Workspace& workspace) {
                        std::vector<std::span<const float>> values;
                        for (size_t i = 0; i < probes.size(); ++i) {

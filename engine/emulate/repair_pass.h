@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -37,9 +38,9 @@ struct ChannelMoments {
 class RepairPass {
  public:
   // `shared` gives the engine, the seed and the calibration of `variant`; all must outlive the
-  // object.
+  // object. Errors of all below: kCancelled after a request to stop.
   RepairPass(SharedState& shared, BatchRunner& runner, CalibrationImages images,
-             std::string variant);
+             std::string variant, std::stop_token stop);
 
   // A network as the plan's arithmetic computes it, with weights that were rounded in another way.
   struct Quantized {
@@ -82,6 +83,7 @@ class RepairPass {
   BatchRunner& runner_;
   const CalibrationImages images_;
   const std::string variant_;
+  const std::stop_token stop_;
   std::map<std::pair<std::string, ElementKind>, bool> fast_macs_;
 };
 

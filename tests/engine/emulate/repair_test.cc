@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -233,6 +234,24 @@ TEST(Repair, LayerErrorsCompareWithTheSameVariant) {
   for (const LayerErrors& layer : errors->layers) {
     EXPECT_GT(layer.output.SqnrDb(), 20) << layer.layer;
   }
+}
+
+// Repairs take longer than most evaluations; what they had begun leaves nothing behind.
+TEST(Repair, StopsWhenAsked) {
+  const data::Dataset dataset = RandomDataset(32, 1, 28);
+  const std::string plan = "weights=int3,repair=equalize+bias";
+  Bench bench(Generated(bitscape::testing::MlpModel), dataset);
+  Bench fresh(Generated(bitscape::testing::MlpModel), dataset);
+  // Calibrated already: only the repairs' own passes can see the request.
+  bench.Run("weights=int3", data::Split::kTest, 32);
+  std::stop_source stop;
+  stop.request_stop();
+  const auto captured = bench.evaluator->Capture(Resolve(bench.network, {plan})[0],
+                                                 data::Split::kTest, {0, 32}, stop.get_token());
+  EXPECT_EQ(captured.status().code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(std::string(captured.status().message()), HasSubstr("layer "));
+  EXPECT_EQ(bench.Run(plan, data::Split::kTest, 32).logits,
+            fresh.Run(plan, data::Split::kTest, 32).logits);
 }
 
 TEST(Repair, NeedsCalibrationImages) {
