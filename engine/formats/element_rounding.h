@@ -50,4 +50,10 @@ inline int LargestLogCode(const Log& type) {
 // scale 1. False for level sets.
 bool Saturates(const ElementType& element, double magnitude);
 
+// The type of NVFP4's block scales, which are positive.
+inline constexpr Minifloat kE4m3Scale{
+    .exponent_bits = 4, .mantissa_bits = 3, .bias = 7, .specials = SpecialValues::kFn};
+// Digits after the first of a magnitude: what ScaleRule::kEven rounds to.
+int MantissaBits(const ElementType& element);
+
 }  // namespace bitscape::formats

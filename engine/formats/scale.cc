@@ -13,22 +13,8 @@
 namespace bitscape::formats {
 namespace {
 
-constexpr Minifloat kE4m3Scale{
-    .exponent_bits = 4, .mantissa_bits = 3, .bias = 7, .specials = SpecialValues::kFn};
-
 double LargestMagnitudeOf(const ElementType& element) {
   return std::max(LargestFinite(element), -SmallestFinite(element));
-}
-
-// Digits after the first of a magnitude.
-int MantissaBits(const ElementType& element) {
-  struct Visitor {
-    int operator()(const Minifloat& type) const { return type.mantissa_bits; }
-    int operator()(const Integer& type) const { return type.bits - (type.is_signed ? 2 : 1); }
-    int operator()(const Log&) const { return 0; }
-    int operator()(const LevelSet&) const { return 0; }
-  };
-  return std::visit(Visitor{}, element);
 }
 
 bool IsPowerOfTwo(double value) {
@@ -86,6 +72,16 @@ float E4m3BlockScale(const ElementType& element, float amax, float tensor_scale)
 }
 
 }  // namespace
+
+int MantissaBits(const ElementType& element) {
+  struct Visitor {
+    int operator()(const Minifloat& type) const { return type.mantissa_bits; }
+    int operator()(const Integer& type) const { return type.bits - (type.is_signed ? 2 : 1); }
+    int operator()(const Log&) const { return 0; }
+    int operator()(const LevelSet&) const { return 0; }
+  };
+  return std::visit(Visitor{}, element);
+}
 
 bool ScaleHasNan(const NumberFormat& format) {
   return format.scale.has_value() &&

@@ -11,8 +11,10 @@ namespace bitscape::formats {
 // the tensor's own scale gave (NVFP4), else 1: the result is the group's scale times it, rounded to
 // float32.
 //   float32: amax / LargestFinite in float32, kept normal and small enough for the largest code to
-//   stay finite. power of two: ScaleRule. All zeros: the smallest power (MX), or 1 (kCover). e4m3:
-//   the group's amax / LargestFinite / tensor_scale rounded to e4m3, never 0.
+//   stay finite. power of two: ScaleRule, but no larger than keeps the largest code finite, so that
+//   next to FLT_MAX `ceil`, `even` and `rceil` saturate where a scale beyond it would give
+//   infinities. All zeros: the smallest power (MX), or 1 (kCover). e4m3: the group's amax /
+//   LargestFinite / tensor_scale rounded to e4m3, never 0.
 // No scale: 1. A constant scale: that constant. NaN or infinite amax: NaN where block scales have
 // one (MX, NVFP4: E8M0's and E4M3's NaN), else the caller leaves non-finite values out of amax.
 float ScaleForMagnitude(const NumberFormat& format, float amax, float tensor_scale = 1);
