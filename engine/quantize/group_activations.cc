@@ -37,13 +37,10 @@ struct BinnedSample {
 BinnedSample SampleOf(const Distribution& distribution) {
   BinnedSample sample;
   const RangeStatistics& range = distribution.range();
-  const float half_width = (range.max - range.min) / Distribution::kBins / 2;
   for (size_t bin = 0; bin < distribution.bins().size(); ++bin) {
     if (distribution.bins()[bin] == 0) continue;
-    // Rectified values are often exactly 0: the bin of 0 stands for it.
-    const float center = distribution.Center(bin);
-    const bool holds_zero = range.min <= 0 && range.max >= 0 && std::abs(center) <= half_width;
-    sample.values.push_back(holds_zero ? 0 : std::clamp(center, range.min, range.max));
+    // Rectified values are often exactly 0, and Center has 0 for the bin that holds it.
+    sample.values.push_back(std::clamp(distribution.Center(bin), range.min, range.max));
     sample.weights.push_back(static_cast<double>(distribution.bins()[bin]));
   }
   return sample;

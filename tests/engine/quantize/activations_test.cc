@@ -79,6 +79,14 @@ TEST(CalibrateActivations, TheBinOfZeroStandsForZero) {
   EXPECT_EQ(Rounded(Parse("codebook4"), codebook, {}, {0}), (std::vector<float>{0}));
 }
 
+TEST(CalibrateActivations, TheBinThatEndsAtZeroStandsForItsOwnMiddle) {
+  std::vector<float> values(1000, -0.0001F);
+  values.push_back(-1);
+  values.push_back(1);
+  // Bins of 2 / 4096 from -1 on: one of them ends at 0 and holds the small values.
+  EXPECT_EQ(Calibrated("int8:p50", values).scaling.scale, 0x1p-12F / 127);
+}
+
 TEST(CalibrateActivations, RefusesWhatWasNotObserved) {
   const absl::Status nothing = CalibrateActivations(Parse("int8"), Distribution()).status();
   EXPECT_EQ(nothing.code(), absl::StatusCode::kInvalidArgument);
