@@ -171,7 +171,8 @@ View ViewOf(const v1::AccuracyTable& table, const Options& options,
     }
   }
   view.note = fmt::format(
-      "Top-1 in percent on the test split. Of a family's splits and range choices the best on {} "
+      "Top-1 in percent on the test split. Codebooks, binary, ternary and DoReFa round the weights "
+      "alone. Of a family's splits and range choices the best on {} "
       "validation images was taken; -o json or csv names it.",
       options.choice_images);
   if (!problems.empty()) {
@@ -234,6 +235,10 @@ absl::Status Accuracy(Session& session, Options options) {
     }
   }
   evaluator.Finish();
+  if (!options.repair.empty() && !problems.empty()) {
+    return absl::InvalidArgumentError(fmt::format(
+        "--repair {}: {}: {}", options.repair, problems.begin()->first, problems.begin()->second));
+  }
   return Print(session.globals, table, ViewOf(table, options, problems), "cells");
 }
 

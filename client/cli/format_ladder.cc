@@ -33,15 +33,13 @@ std::vector<std::string> Plain(const std::vector<Pair>& pairs) {
   return plans;
 }
 
-// Each pair with the range choices that pay: all of the data; the least squared error, of both or
-// of the activations alone (of very few weight levels it takes too much range); and few outliers of
-// the activations left out.
+// Each pair with the range choices that pay: all of the data, the least squared error, and few
+// outliers of the activations left out.
 std::vector<std::string> WithRanges(const std::vector<Pair>& pairs) {
   std::vector<std::string> plans;
   for (const Pair& pair : pairs) {
     plans.push_back(Plan(pair, "", ""));
     plans.push_back(Plan(pair, ":mse", ":mse"));
-    plans.push_back(Plan(pair, "", ":mse"));
     plans.push_back(Plan(pair, "", ":p99.9"));
   }
   return plans;
@@ -68,7 +66,7 @@ std::vector<std::string> AsymmetricInts(int bits) {
 std::vector<std::string> Fixed(int bits) {
   if (bits < 2) return {};
   std::vector<Pair> pairs;
-  for (int weights = std::max(bits - 3, 0); weights <= bits; ++weights) {
+  for (int weights = std::max(bits - 2, 0); weights <= bits; ++weights) {
     for (int activations = std::max(bits - 5, 0); activations <= std::max(bits - 2, 0);
          ++activations) {
       pairs.push_back(
@@ -84,7 +82,7 @@ std::vector<std::string> DynamicFixed(int bits) {
 std::vector<std::string> BlockFloat(int bits) {
   if (bits < 2) return {};
   std::vector<Pair> pairs;
-  for (const std::string_view rule : {"", ":even", ":rceil"}) {
+  for (const std::string_view rule : {"", ":rceil"}) {
     const std::string name = fmt::format("bfp{}{}:block16", bits, rule);
     pairs.push_back({name, name});
   }
@@ -121,7 +119,6 @@ std::vector<std::string> ChannelFloats(int bits) {
   for (int exponent = 1; exponent <= 4 && exponent < bits; ++exponent) {
     const std::string name = fmt::format("e{}m{}:scaled", exponent, bits - 1 - exponent);
     plans.push_back(Plan({name, name}, ":channel", ""));
-    plans.push_back(Plan({name, name}, ":channel", ":mse"));
   }
   return plans;
 }
@@ -144,10 +141,8 @@ std::vector<std::string> PlainFloats(int bits) {
 std::vector<std::string> AdaptivFloats(int bits) {
   std::vector<Pair> pairs;
   for (int exponent = 1; exponent <= 4 && exponent < bits && bits >= 3; ++exponent) {
-    for (const std::string_view rule : {"", ":rceil"}) {
-      const std::string name = fmt::format("af{}_{}{}", bits, exponent, rule);
-      pairs.push_back({name, name});
-    }
+    const std::string name = fmt::format("af{}_{}", bits, exponent);
+    pairs.push_back({name, name});
   }
   return Plain(pairs);
 }
@@ -163,27 +158,21 @@ struct LogFamily {
 };
 constexpr LogFamily kBaseTwo{"", 8, 7}, kRootTwo{":sqrt2", 8, 8}, kBaseFour{":radix4", 7, 6};
 
-std::vector<std::string> LogsOf(int bits, const LogFamily& family, std::string_view repair) {
+std::vector<std::string> LogsOf(int bits, const LogFamily& family, bool repaired) {
   if (bits < 2 || bits > family.widest) return {};
   const std::string name = Sized("log", bits, family.base);
-  std::vector<std::string> plans;
-  for (const std::string& weights : {name, name + ":channel"}) {
-    std::vector<Pair> pairs = {{weights, name}};
-    if (bits <= family.widest_unsigned)
-      pairs.push_back({weights, name + ":unsigned", "fp32", name});
-    for (Pair& pair : pairs) {
-      pair.accumulator = repair.empty() ? "fp32" : "fp32,repair=bias";
-      plans.push_back(Plan(pair, "", ""));
-      plans.push_back(Plan(pair, ":mse", ":mse"));
-    }
+  const std::string_view accumulator = repaired ? "fp32,repair=bias" : "fp32";
+  std::vector<Pair> pairs = {{name, name, accumulator}};
+  if (bits <= family.widest_unsigned) {
+    pairs.push_back({name, name + ":unsigned", accumulator, name});
   }
-  return plans;
+  return Plain(pairs);
 }
-std::vector<std::string> Logs(int bits) { return LogsOf(bits, kBaseTwo, ""); }
-std::vector<std::string> RepairedLogs(int bits) { return LogsOf(bits, kBaseTwo, "bias"); }
-std::vector<std::string> RootLogs(int bits) { return LogsOf(bits, kRootTwo, ""); }
-std::vector<std::string> RepairedRootLogs(int bits) { return LogsOf(bits, kRootTwo, "bias"); }
-std::vector<std::string> Radix4(int bits) { return LogsOf(bits, kBaseFour, ""); }
+std::vector<std::string> Logs(int bits) { return LogsOf(bits, kBaseTwo, false); }
+std::vector<std::string> RepairedLogs(int bits) { return LogsOf(bits, kBaseTwo, true); }
+std::vector<std::string> RootLogs(int bits) { return LogsOf(bits, kRootTwo, false); }
+std::vector<std::string> RepairedRootLogs(int bits) { return LogsOf(bits, kRootTwo, true); }
+std::vector<std::string> Radix4(int bits) { return LogsOf(bits, kBaseFour, false); }
 
 std::vector<std::string> KmeansCodebooks(int bits) {
   return Plain({{Sized("codebook", 1 << bits), "fp32"}});
@@ -228,7 +217,7 @@ constexpr LadderFamily kFamilies[] = {
     {"float:scaled", "small floats with a scale, the best split", Floats},
     {"float:channel", "the same, weights with a scale for each channel", ChannelFloats},
     {"float", "small floats without a scale", PlainFloats},
-    {"adaptivfloat", "AdaptivFloat, the best split and scale rule", AdaptivFloats},
+    {"adaptivfloat", "AdaptivFloat, the best split", AdaptivFloats},
     {"cfloat8", "configurable exponent bias", ConfigurableFloats},
     {"log2", "powers of two", Logs},
     {"log2 bias", "the same, biases corrected for the mean error", RepairedLogs},

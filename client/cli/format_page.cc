@@ -120,8 +120,9 @@ View ViewOf(const v1::FormatComparison& comparison) {
                         {"SATURATED", Align::kRight},
                         {"UNDERFLOWED", Align::kRight},
                         {"VALUES", Align::kRight}};
-  const bool problems = std::any_of(comparison.rows().begin(), comparison.rows().end(),
-                                    [](const auto& row) { return !row.error().empty(); });
+  const bool problems =
+      std::any_of(comparison.rows().begin(), comparison.rows().end(),
+                  [](const auto& row) { return !row.error().empty() || row.not_finite() > 0; });
   if (problems) view.table.columns.push_back({"PROBLEM"});
   for (const v1::FormatComparison::Row& row : comparison.rows()) {
     if (!row.error().empty()) {
@@ -130,10 +131,13 @@ View ViewOf(const v1::FormatComparison& comparison) {
       continue;
     }
     view.table.rows.push_back({row.format(), row.tensor(), Number(row.bits_per_value()),
-                               Decibels(row.sqnr_db()), Number(row.max_error()),
-                               Percent(row.saturated()), Percent(row.underflowed()),
-                               Count(row.values())});
-    if (problems) view.table.rows.back().emplace_back();
+                               row.not_finite() < row.values() ? Decibels(row.sqnr_db()) : "-",
+                               Number(row.max_error()), Percent(row.saturated()),
+                               Percent(row.underflowed()), Count(row.values())});
+    if (problems) {
+      view.table.rows.back().push_back(
+          row.not_finite() > 0 ? fmt::format("{} NaN or infinite", Count(row.not_finite())) : "");
+    }
   }
   view.note =
       "SQNR: mean square of the values over that of the errors. Saturated: beyond the largest "

@@ -95,7 +95,9 @@ double SmallestPositive(const ElementType& element) {
     }
     double operator()(const Integer&) const { return 1; }
     double operator()(const Log& type) const { return LogLevel(type, 1); }
-    double operator()(const LevelSet&) const { return 1; }
+    double operator()(const LevelSet& type) const {
+      return type.fit == LevelFit::kDorefa ? 1.0 / (type.levels - 1) : 1;
+    }
   };
   return std::visit(Visitor{}, element);
 }

@@ -54,20 +54,25 @@ std::string FitText(const formats::LevelSet& type) {
   BITSCAPE_CHECK(false, "every LevelFit has a case");
 }
 
-std::string ScaleText(const formats::NumberFormat& format) {
+std::string ScaleText(const formats::Quantizer& quantizer) {
+  const formats::NumberFormat& format = quantizer.format;
   const auto* const levels = std::get_if<formats::LevelSet>(&format.element);
   std::string text = levels == nullptr ? "" : FitText(*levels);
+  const bool blocks = quantizer.granularity == formats::Granularity::kBlock;
+  const std::string then =
+      blocks ? fmt::format(" for each {} values, then ", quantizer.block_size) : ", then ";
   for (const auto& level : {format.scale, format.tensor_scale}) {
     if (!level) {
       continue;
     }
-    text += text.empty() ? "" : ", then ";
+    text += text.empty() ? "" : then;
     switch (level->encoding) {
       case formats::ScaleEncoding::kFloat32:
         text += "float32";
         break;
       case formats::ScaleEncoding::kPowerOfTwo:
-        text += "power of two";
+        text += fmt::format("power of two, {} bits, 2^{} to 2^{}", level->bits, level->min_exponent,
+                            level->max_exponent);
         break;
       case formats::ScaleEncoding::kFixed:
         text += fmt::format("2^{}", level->min_exponent);
@@ -77,7 +82,9 @@ std::string ScaleText(const formats::NumberFormat& format) {
         break;
     }
   }
-  return text;
+  const bool one_level = format.scale.has_value() && !format.tensor_scale.has_value();
+  return blocks && one_level ? fmt::format("{} for each {} values", text, quantizer.block_size)
+                             : text;
 }
 
 // The scale where it is a constant of the format; 1 where it comes from the data.
@@ -157,7 +164,7 @@ v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
   proto.set_largest(formats::LargestFinite(format.element) * scale);
   proto.set_smallest(smallest);
   proto.set_smallest_positive(formats::SmallestPositive(format.element) * scale);
-  proto.set_scale(ScaleText(format));
+  proto.set_scale(ScaleText(quantizer));
   proto.set_zero_point(format.zero_point);
   const std::vector<formats::Field> fields = formats::FieldsOf(format);
   for (const formats::Field& field : fields) {

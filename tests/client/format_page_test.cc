@@ -86,6 +86,7 @@ TEST(ComparisonView, SaysExactAndWhyNot) {
   v1::FormatComparison comparison;
   v1::FormatComparison::Row& exact = *comparison.add_rows();
   exact.set_format("fp32");
+  exact.set_values(8);
   exact.set_sqnr_db(std::numeric_limits<double>::infinity());
   comparison.add_rows()->set_error("no scale");
   const View view = ViewOf(comparison);

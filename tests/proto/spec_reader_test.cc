@@ -136,9 +136,10 @@ INSTANTIATE_TEST_SUITE_P(
                 "'accelerators'?"},
         BadSpec{"UnknownKeyWithoutNeighbour", "zzzzzzzzzzzzzzz: 1\n", "1:1",
                 "references, objectives, algorithm, evaluation"},
-        BadSpec{"UnknownNestedKey", "space:\n  grids:\n    - weight: [int8]\n", "3:7",
-                "unknown key 'weight' in Grid; allowed: weights, activations, accumulators; did "
-                "you mean 'weights'?"},
+        BadSpec{
+            "UnknownNestedKey", "space:\n  grids:\n    - weight: [int8]\n", "3:7",
+            "unknown key 'weight' in Grid; allowed: weights, activations, accumulators, repairs; "
+            "did you mean 'weights'?"},
         BadSpec{"KeyTwice", "network: a\ndataset: b\nnetwork: c\n", "3:1",
                 "key 'network' in SweepSpec is given twice, first in line 1"},
         BadSpec{"KeyTwiceInBothSpellings", "display_name: a\ndisplayName: b\n", "2:1",

@@ -193,7 +193,7 @@ TEST_F(FormatServiceTest, ListsTheCatalogue) {
   EXPECT_EQ(formats.at("codebook16").scale(), "table of levels");
   EXPECT_EQ(formats.at("binary").scale(), "float32");
   EXPECT_EQ(formats.at("binary:unit").scale(), "");
-  EXPECT_EQ(formats.at("nvfp4").scale(), "fp8_e4m3, then float32");
+  EXPECT_EQ(formats.at("nvfp4").scale(), "fp8_e4m3 for each 16 values, then float32");
 }
 
 TEST_F(FormatServiceTest, TellsFieldsAndLevels) {
