@@ -46,6 +46,8 @@ constexpr unsigned kRanged = kAll & ~kLevelSets;
 constexpr unsigned kFreelyGrouped = kAll & ~(kMx | kNvfp4s);
 constexpr unsigned kDynamic = kAll & ~(kMx | kCodebooks | FamilyBit(kDorefa));
 
+constexpr unsigned kWrapping = kIntegers | FamilyBit(kFixed) | FamilyBit(kDfx);
+
 template <auto kMember, auto kValue>
 void Set(FormatDraft&, Quantizer& quantizer) {
   quantizer.*kMember = kValue;
@@ -118,7 +120,7 @@ constexpr Modifier kModifiers[] = {
     {"floor", Slot::kRounding, kAll, true, Set<&Q::rounding, Rounding::kFloor>},
     {"zero", Slot::kRounding, kAll, true, Set<&Q::rounding, Rounding::kTowardZero>},
     {"saturate", Slot::kOverflow, kAll, true, Set<&Q::overflow, Overflow::kSaturate>},
-    {"wrap", Slot::kOverflow, kAll, true, Set<&Q::overflow, Overflow::kWrap>},
+    {"wrap", Slot::kOverflow, kWrapping, true, Set<&Q::overflow, Overflow::kWrap>},
     {"static", Slot::kRanging, kDynamic, false, Set<&Q::dynamic_range, false>},
     {"dynamic", Slot::kRanging, kDynamic, false, Set<&Q::dynamic_range, true>},
 };
@@ -162,6 +164,8 @@ std::string_view WhyRefused(const Modifier& modifier, FamilyKind kind) {
     case Slot::kReciprocal:
       return (family & kLevelSets) != 0 ? " (nothing is divided by a scale)"
                                         : " (a power of two has an exact inverse)";
+    case Slot::kOverflow:
+      return " ('wrap' is for integers; this saturates)";
     case Slot::kRanging:
       return (family & kMx) != 0 ? " (a block's scale is always its own)"
                                  : " (its levels are fitted once)";

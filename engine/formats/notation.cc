@@ -10,26 +10,13 @@
 #include <utility>
 
 #include "engine/core/status.h"
-#include "engine/core/suggest.h"
 #include "engine/formats/build_format.h"
 #include "engine/formats/catalog.h"
+#include "engine/formats/minifloat.h"
 #include "engine/formats/modifiers.h"
 
 namespace bitscape::formats {
 namespace {
-
-bool StartsWithDigit(std::string_view text) {
-  return !text.empty() && text.front() >= '0' && text.front() <= '9';
-}
-
-// ASCII only, so that a cut never breaks a character and the caret stands where it should.
-std::string Printable(std::string_view text) {
-  std::string shown(text);
-  for (char& character : shown) {
-    if (character < 0x20 || character > 0x7e) character = '?';
-  }
-  return shown;
-}
 
 std::optional<double> ParseDecimal(std::string_view text) {
   double value = 0;
@@ -93,9 +80,8 @@ class Parser {
       known = *read;
     }
     if (!known) {
-      return Error(begin_,
-                   fmt::format("unknown number format {}{}; known: {}", Quoted(family),
-                               Suggestion(family, CatalogNames()), fmt::join(KnownNames(), ", ")));
+      return Error(begin_, fmt::format("unknown number format {}{}; known: {}", Quoted(family),
+                                       NearestFamily(family), fmt::join(KnownNames(), ", ")));
     }
     constexpr unsigned kAccumulators =
         FamilyBit(FamilyKind::kFloat) | FamilyBit(FamilyKind::kInt) | FamilyBit(FamilyKind::kFixed);
@@ -104,6 +90,14 @@ class Parser {
                    fmt::format("'{}': an accumulator is an intN, a fixedN.F or a float", family));
     }
     return absl::OkStatus();
+  }
+
+  // Sizes that have no row of the catalogue are found by reading the word in lower case.
+  static std::string NearestFamily(std::string_view family) {
+    const std::string lower = Lower(family);
+    FormatDraft draft;
+    const absl::StatusOr<bool> read = ReadFamily(lower, draft);
+    return Suggestion(lower, read.ok() && *read ? std::vector{lower} : CatalogNames());
   }
 
   // Names that stand for another notation: what it sets is as if it stood here, and the modifiers
@@ -140,19 +134,58 @@ class Parser {
     return (modifier.kinds & FamilyBit(draft_.kind)) != 0;
   }
 
+  // What may follow what has been read.
   std::vector<std::string> Allowed() const {
     std::vector<std::string> names = options_.extra_names;
     for (const Modifier& modifier : Modifiers()) {
-      if (Applies(modifier)) names.emplace_back(modifier.name);
+      if (CanFollow(modifier)) names.emplace_back(modifier.name);
     }
     return names;
   }
 
+  // Whether the modifier would be taken and say something: alone, or with one that gives a scale or
+  // every code.
+  bool CanFollow(const Modifier& modifier) const {
+    if (!Applies(modifier) || IsGiven(modifier.slot)) return false;
+    for (const std::string_view companion : {"", "scaled", "full"}) {
+      Parser trial = *this;
+      if (!companion.empty()) {
+        const Modifier& with = *FindModifier(companion).first;
+        if (!Applies(with) || IsGiven(with.slot)) continue;
+        trial.Set(with);
+      }
+      trial.Set(modifier);
+      trial.SetExample(modifier.slot);
+      if (!trial.Build().ok() || !trial.CheckUse().ok()) continue;
+      if (!IsOfScales(modifier.slot) || trial.ScaleFromData()) return true;
+    }
+    return false;
+  }
+
+  static bool IsOfScales(Slot slot) {
+    return slot == Slot::kGranularity || slot == Slot::kRange || slot == Slot::kReciprocal ||
+           slot == Slot::kRanging;
+  }
+  bool IsGiven(Slot slot) const { return offsets_[static_cast<size_t>(slot)].has_value(); }
+
+  void Set(const Modifier& modifier) {
+    modifier.set(draft_, quantizer_);
+    if (modifier.slot == Slot::kGranularity) grouped_ = true;
+  }
+
+  // Values that modifiers take wherever they are taken at all.
+  void SetExample(Slot slot) {
+    const int bias = DefaultBias(draft_.exponent_bits, draft_.specials);
+    if (slot == Slot::kBias) draft_.bias = bias;
+    if (slot == Slot::kFullScale) draft_.full_scale = 0;
+    if (slot == Slot::kGranularity) quantizer_.block_size = 1;
+    if (slot == Slot::kRange) quantizer_.range_value = 1;
+  }
+
   absl::Status ParseModifier(std::string_view token, size_t offset) {
-    const std::vector<std::string> allowed = Allowed();
     if (token.empty()) {
       return Error(offset, fmt::format("a modifier is missing after ':'; '{}' takes: {}",
-                                       FamilyToken(), fmt::join(allowed, ", ")));
+                                       FamilyToken(), fmt::join(Allowed(), ", ")));
     }
     if (options_.extra) {
       BITSCAPE_ASSIGN_OR_RETURN(const bool taken, options_.extra(token, offset));
@@ -160,6 +193,7 @@ class Parser {
     }
     const auto [modifier, value] = FindModifier(token);
     if (modifier == nullptr) {
+      const std::vector<std::string> allowed = Allowed();
       return Error(
           offset, fmt::format("unknown modifier {}{}; '{}' takes: {}", Quoted(token),
                               Suggestion(token, allowed), FamilyToken(), fmt::join(allowed, ", ")));
@@ -169,7 +203,7 @@ class Parser {
                    fmt::format("{} has no meaning for {}'{}'{}; it takes: {}", Quoted(token),
                                options_.accumulator ? "the accumulator " : "", FamilyToken(),
                                options_.accumulator ? "" : WhyRefused(*modifier, draft_.kind),
-                               fmt::join(allowed, ", ")));
+                               fmt::join(Allowed(), ", ")));
     }
     std::optional<size_t>& given = offsets_[static_cast<size_t>(modifier->slot)];
     if (given.has_value()) {
@@ -177,8 +211,7 @@ class Parser {
                                        Quoted(token), SlotName(modifier->slot), *given + 1));
     }
     given = offset;
-    modifier->set(draft_, quantizer_);
-    if (modifier->slot == Slot::kGranularity) grouped_ = true;
+    Set(*modifier);
     return modifier->TakesValue() ? SetValue(modifier->slot, token, value, offset)
                                   : absl::OkStatus();
   }
@@ -205,8 +238,9 @@ class Parser {
       case Slot::kGranularity: {
         const std::optional<int> count = ParseCount(value, 1 << 20);
         if (!count.has_value() || *count == 0) {
-          return Error(offset,
-                       fmt::format("{}: a block has 1 to {} elements", Quoted(token), 1 << 20));
+          return Error(offset, fmt::format("{}: a block has 1 to {} elements, written without "
+                                           "leading zeros, such as block32",
+                                           Quoted(token), 1 << 20));
         }
         quantizer_.block_size = *count;
         return absl::OkStatus();
@@ -234,11 +268,14 @@ class Parser {
     const double smallest = percentile ? 0 : 0x1p-126;
     const double largest = percentile ? 100 : 3.4028234663852886e38;
     if (!number.has_value() || !(*number > 0 && *number >= smallest && *number <= largest)) {
-      return Error(
-          offset, percentile
-                      ? fmt::format("{}: a percentile is above 0 and at most 100", Quoted(token))
-                      : fmt::format("{}: the bound is a positive number such as {}6", Quoted(token),
-                                    token.substr(0, token.size() - value.size())));
+      return Error(offset,
+                   percentile
+                       ? fmt::format("{}: a percentile is above 0 and at most 100, such as p99.9",
+                                     Quoted(token))
+                       : fmt::format("{}: the bound is a positive number such as {}6, of {:.3g} to "
+                                     "{:.3g} (float32's normal numbers)",
+                                     Quoted(token), token.substr(0, token.size() - value.size()),
+                                     smallest, largest));
     }
     quantizer_.range_value = *number;
     return absl::OkStatus();
@@ -290,11 +327,14 @@ class Parser {
     return quantizer_.overflow == Overflow::kWrap ? CheckWrap() : absl::OkStatus();
   }
 
+  bool ScaleFromData() const {
+    const LevelSet* const levels = std::get_if<LevelSet>(&quantizer_.format.element);
+    return HasScale(quantizer_.format) && (levels == nullptr || levels->fit != LevelFit::kUnit);
+  }
+
   absl::Status CheckScale() const {
     const NumberFormat& format = quantizer_.format;
-    const LevelSet* const levels = std::get_if<LevelSet>(&format.element);
-    const bool from_data =
-        HasScale(format) && (levels == nullptr || levels->fit != LevelFit::kUnit);
+    const bool from_data = ScaleFromData();
     const bool default_use = quantizer_.granularity == Granularity::kTensor &&
                              quantizer_.range == RangeMethod::kMinMax &&
                              !quantizer_.dynamic_range && !quantizer_.reciprocal;
@@ -321,12 +361,6 @@ class Parser {
   }
 
   absl::Status CheckWrap() const {
-    constexpr unsigned kWrapping = FamilyBit(FamilyKind::kInt) | FamilyBit(FamilyKind::kUint) |
-                                   FamilyBit(FamilyKind::kFixed) | FamilyBit(FamilyKind::kDfx);
-    if ((FamilyBit(draft_.kind) & kWrapping) == 0) {
-      return ErrorAt(Slot::kOverflow,
-                     fmt::format("'wrap' is for integers; '{}' saturates", quantizer_.format.name));
-    }
     const auto& integer = std::get<Integer>(quantizer_.format.element);
     if (integer.is_signed && !integer.full_range) {
       return ErrorAt(
@@ -347,34 +381,6 @@ class Parser {
 };
 
 }  // namespace
-
-absl::Status SyntaxError(std::string_view text, size_t offset, std::string_view problem) {
-  constexpr size_t kContext = 60;  // characters shown on each side
-  const size_t begin = offset > kContext ? offset - kContext : 0;
-  return absl::InvalidArgumentError(
-      fmt::format("column {}: {}\n  {}\n  {:>{}}", offset + 1, problem,
-                  Printable(text.substr(begin, 2 * kContext)), '^', offset - begin + 1));
-}
-
-std::string Quoted(std::string_view token) {
-  constexpr size_t kShown = 48;
-  return fmt::format("'{}{}'", Printable(token.substr(0, kShown)),
-                     token.size() > kShown ? "..." : "");
-}
-
-std::string Suggestion(std::string_view token, const std::vector<std::string>& names) {
-  constexpr size_t kLongestName = 64;
-  return token.size() <= kLongestName ? DidYouMean(token, names) : "";
-}
-
-std::optional<int> ParseCount(std::string_view digits, int max) {
-  if (!StartsWithDigit(digits) || (digits.size() > 1 && digits.front() == '0')) return std::nullopt;
-  int value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || value > max)
-    return std::nullopt;
-  return value;
-}
 
 absl::StatusOr<Quantizer> ParseQuantizerWithin(std::string_view text, size_t begin, size_t end,
                                                const NotationOptions& options) {

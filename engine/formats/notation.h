@@ -22,8 +22,12 @@ absl::Status SyntaxError(std::string_view text, size_t offset, std::string_view 
 // `token` in quotes for a message: shortened, control characters replaced.
 std::string Quoted(std::string_view token);
 
-// "; did you mean 'X'?" for a token of sensible length.
+// "; did you mean 'X'?" for a token of sensible length: the name that equals it in another case,
+// else the shortest that it begins, else the nearest.
 std::string Suggestion(std::string_view token, const std::vector<std::string>& names);
+
+// ASCII letters in lower case.
+std::string Lower(std::string_view text);
 
 // An unsigned decimal number without sign or leading zeros, at most `max`.
 std::optional<int> ParseCount(std::string_view digits, int max);

@@ -165,8 +165,19 @@ INSTANTIATE_TEST_SUITE_P(
                 1,
                 {"unknown number format 'fp8_e4m33'", "did you mean 'fp8_e4m3'?", "intN"}},
         BadCase{"itn8", 1, {"unknown number format 'itn8'", "did you mean 'int8'?"}},
-        BadCase{"INT8", 1, {"unknown number format"}},
-        BadCase{"int08", 1, {"unknown number format"}},
+        BadCase{"INT8", 1, {"unknown number format", "did you mean 'int8'?"}},
+        BadCase{"INT7", 1, {"did you mean 'int7'?"}}, BadCase{"E3M4", 1, {"did you mean 'e3m4'?"}},
+        BadCase{"fp8", 1, {"did you mean 'fp8_e4m3'?"}},
+        BadCase{"fp6", 1, {"did you mean 'fp6_e3m2'?"}},
+        BadCase{"FP4", 1, {"did you mean 'fp4_e2m1'?"}},
+        BadCase{"mxfp8", 1, {"did you mean 'mxfp8_e4m3'?"}},
+        BadCase{"mxfp6", 1, {"did you mean 'mxfp6_e3m2'?"}},
+        BadCase{"mxfp4", 1, {"did you mean 'mxfp4_e2m1'?"}},
+        BadCase{"fp8_e4m3fnz", 1, {"did you mean 'fp8_e4m3fnuz'?"}},
+        BadCase{"af8", 1, {"did you mean 'af8_3'?"}},
+        BadCase{"int8:chan", 6, {"did you mean 'channel'?"}},
+        BadCase{"int8:Token", 6, {"did you mean 'token'?"}},
+        BadCase{"int08", 1, {"unknown number format", "did you mean 'int8'?"}},
         BadCase{" int8", 1, {"unknown number format"}},
         BadCase{"int", 1, {"unknown number format"}},
         BadCase{"int99999999999", 1, {"unknown number format"}},
@@ -207,13 +218,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"int8:clip=-1", 6, {"a positive number"}},
         BadCase{"int8:clip=nan", 6, {"a positive number"}},
         BadCase{"int8:clip=inf", 6, {"a positive number"}},
-        BadCase{"int8:clip=1e39", 6, {"a positive number"}},
+        BadCase{"int8:clip=1e39",
+                6,
+                {"'clip=1e39'", "a positive number such as clip=6", "1.18e-38 to 3.4e+38"}},
+        BadCase{"int8:block08", 6, {"'block08'", "1 to 1048576", "without leading zeros"}},
         BadCase{"int8:clip=1e-60", 6, {"a positive number"}},
         BadCase{"int8:clip=6:dynamic", 13, {"'dynamic' contradicts"}},
         BadCase{"fp16:channel", 6, {"'fp16' has no scale from the data", "':scaled'"}},
         BadCase{"fixed8.4:p99", 10, {"no scale from the data"}},
         BadCase{"fp8_e4m3:dynamic", 10, {"no scale from the data"}},
-        BadCase{"fp16:wrap", 6, {"'wrap' is for integers"}},
+        BadCase{"fp16:wrap", 6, {"'wrap' has no meaning for 'fp16'", "'wrap' is for integers"}},
         BadCase{"int8:wrap", 6, {"symmetric range lacks", "int8:full:wrap"}}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -230,7 +244,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"mxfp4_e2m1:dynamic", 12, {"'dynamic' has no meaning", "always its own"}},
         BadCase{"mxfp4_e2m1:full", 12, {"'full' has no meaning"}},
         BadCase{"mxfp4_e2m1:reciprocal", 12, {"'reciprocal' has no meaning", "exact inverse"}},
-        BadCase{"mxint8:wrap", 8, {"'wrap' is for integers; 'mxint8' saturates"}},
+        BadCase{"mxint8:wrap", 8, {"'wrap' has no meaning for 'mxint8'", "saturates"}},
         BadCase{"mxfp8_e4m3:ceil:rceil", 17, {"'rceil' comes second", "the rule of scales"}},
         BadCase{"nvfp4:ceil", 7, {"'ceil' has no meaning"}},
         BadCase{"bfp1", 1, {"bfpM has 2 to 16 mantissa bits"}},
@@ -239,14 +253,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"bfp8:exp9", 6, {"a shared exponent has 2 to 8 bits"}},
         BadCase{"bfp8:exp", 6, {"unknown modifier 'exp'", "expE"}},
         BadCase{"bfp8:fulll", 6, {"unknown modifier 'fulll'"}},
-        BadCase{"bfp8:wrap", 6, {"'bfp8' saturates"}},
+        BadCase{"bfp8:wrap", 6, {"for 'bfp8'", "saturates"}},
         BadCase{"af8_8", 1, {"1 to 7", "exponent bits E"}}, BadCase{"af2_1", 1, {"3 to 16 bits"}},
         BadCase{"af4_4", 1, {"at most N - 1"}},
         BadCase{"af8", 1, {"unknown number format", "afN_E"}},
         BadCase{"cfloat8_1_4_3:bias=64", 15, {"bias 64", "6 bits", "0 to 63"}},
         BadCase{"cfloat8_1_4_3:bias=-1", 15, {"allowed: 0 to 63"}},
         BadCase{"cfloat8_1_4_3:bias=7:channel", 22, {"no scale from the data"}},
-        BadCase{"cfloat8", 1, {"unknown number format", "did you mean 'cfloat16'?"}},
+        BadCase{"cfloat8", 1, {"unknown number format", "did you mean 'cfloat8_1_4_3'?"}},
         BadCase{"e3m0:literal", 6, {"has none without mantissa bits"}},
         BadCase{"e4m3:ftz:literal", 10, {"'literal' comes second", "the subnormals"}},
         BadCase{"e4m3:literal:bias=147", 14, {"bias 147", "-112 to 146"}},
@@ -260,7 +274,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"log4:fsr=2:channel", 12, {"'log4:fsr=2' has no scale from the data"}},
         BadCase{"log4:fsr=2:dynamic", 12, {"no scale from the data"}},
         BadCase{"log4:fsr:fsr=2", 10, {"'fsr=2' comes second", "the full scale"}},
-        BadCase{"log4:wrap", 6, {"'log4' saturates"}},
+        BadCase{"log4:wrap", 6, {"for 'log4'", "saturates"}},
         BadCase{"codebook1", 1, {"codebookL has 2 to 256 levels"}},
         BadCase{"codebook257", 1, {"codebookL has 2 to 256 levels"}},
         BadCase{"codebook16:entries=int17", 20, {"intN has 2 to 16 bits"}},
@@ -279,7 +293,7 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"binary:unit:channel", 13, {"'binary:unit' has no scale from the data"}},
         BadCase{"bwn:unit", 1, {"'binary:unit' has no scale from the data"}},
         BadCase{"binary:reciprocal", 8, {"nothing is divided by a scale"}},
-        BadCase{"ternary:wrap", 9, {"'ternary' saturates"}},
+        BadCase{"ternary:wrap", 9, {"for 'ternary'", "saturates"}},
         BadCase{"dorefa9", 1, {"dorefaN has 1 to 8 bits"}},
         BadCase{"dorefa0", 1, {"dorefaN has 1 to 8 bits"}},
         BadCase{"e4m3:scaled:pact", 13, {"'pact' has no meaning", "a clip of integers"}},
@@ -288,6 +302,72 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"int8:pow2:reciprocal", 11, {"changes nothing", "exact inverse"}},
         BadCase{"fp16:reciprocal", 6, {"no scale from the data"}},
         BadCase{"hfp8_1_4_3:fn", 12, {"'fn' has no meaning for 'hfp8_1_4_3'"}}));
+
+// The names after "takes: " of the message that refuses an unknown modifier.
+std::set<std::string> Offered(const std::string& notation) {
+  const std::string message(ParseQuantizer(notation + ":?").status().message());
+  const size_t begin = message.find(" takes: ");
+  EXPECT_NE(begin, std::string::npos) << message;
+  std::set<std::string> names;
+  size_t at = begin + 8;
+  for (const size_t end = message.find('\n', at); at < end;) {
+    const size_t comma = std::min(message.find(", ", at), end);
+    names.insert(message.substr(at, comma - at));
+    at = comma + 2;
+  }
+  return names;
+}
+
+std::string WithExample(std::string name) {
+  if (name.back() < 'A' || name.back() > 'Z') return name;
+  const char capital = name.back();
+  const size_t equals = name.find('=');
+  name.resize(equals == std::string::npos ? name.size() - 1 : equals + 1);
+  if (name == "bias=") return name + "127";
+  if (name == "fsr=") return name + "0";
+  if (name == "entries=") return name + "fp16";
+  return name + (capital == 'E' ? "5" : "16");
+}
+
+// Alone, or with a modifier that gives a scale or every code.
+bool IsTaken(const std::string& notation, const std::string& modifier) {
+  for (const char* with : {"", ":scaled", ":full"}) {
+    if (ParseQuantizer(notation + with + ":" + modifier).ok()) return true;
+  }
+  return false;
+}
+
+TEST(NotationMessages, OfferWhatIsTaken) {
+  std::vector<std::string> notations = {"int8:full", "e4m3:scaled", "int8:pow2",     "log4:fsr=0",
+                                        "e8m0",      "e4m0",        "fixed8.4:away", "bfp8:even"};
+  for (const CatalogRow& row : Catalog()) notations.emplace_back(row.name);
+  for (const std::string& notation : notations) {
+    const std::set<std::string> offered = Offered(notation);
+    EXPECT_FALSE(offered.empty()) << notation;
+    for (const std::string& name : offered) {
+      const bool bias = name == "bias=N" && notation.starts_with("cfloat");
+      EXPECT_TRUE(IsTaken(notation, bias ? "bias=7" : WithExample(name)))
+          << notation << ":" << name;
+    }
+  }
+}
+
+TEST(NotationMessages, LeaveOutWhatTheFamilyRefuses) {
+  EXPECT_THAT(Offered("fp16"),
+              testing::AllOf(testing::Contains("channel"), testing::Contains("scaled"),
+                             testing::Not(testing::Contains("wrap")),
+                             testing::Not(testing::Contains("ieee"))));
+  EXPECT_THAT(Offered("bf16"), testing::AllOf(testing::Not(testing::Contains("channel")),
+                                              testing::Not(testing::Contains("scaled")),
+                                              testing::Not(testing::Contains("mse"))));
+  EXPECT_THAT(Offered("int8"), testing::Contains("wrap"));
+  EXPECT_THAT(Offered("int8:channel"), testing::Not(testing::Contains("token")));
+  EXPECT_THAT(Offered("int8:pow2"), testing::Not(testing::Contains("reciprocal")));
+  EXPECT_THAT(Offered("fixed8.4"),
+              testing::UnorderedElementsAre("nearest", "away", "stochastic", "floor", "zero",
+                                            "saturate", "wrap"));
+  EXPECT_THAT(Offered("mxfp4_e2m1"), testing::Not(testing::Contains("wrap")));
+}
 
 TEST(NotationMessages, LongAndUnprintableTextsAreShortened) {
   const std::string message(ParseQuantizer(std::string(100000, 'x')).status().message());
