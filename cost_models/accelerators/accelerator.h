@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "cost_models/mapping/dataflow.h"
+
 namespace bitscape::cost_models {
 
 enum class MemoryKind { kRegisterFile, kSram, kDram };
-enum class Dataflow { kWeightStationary };
 
 struct MemoryLevel {
   std::string name;  // "scratchpad", "global_buffer", "dram"

@@ -23,12 +23,10 @@
 #include <cstdint>
 #include <span>
 
+#include "cost_models/mapping/tensor.h"
 #include "engine/network/mac_shape.h"
 
 namespace bitscape::cost_models {
-
-enum class Tensor { kWeights = 0, kInputs = 1, kOutputs = 2 };
-inline constexpr int kTensors = 3;
 
 struct WeightStationaryArray {
   int64_t rows = 1, columns = 1;
