@@ -20,27 +20,29 @@ std::span<float> MutablePart(void* data, size_t index, size_t size) {
   return {static_cast<float*>(data) + index * size, size};
 }
 
+// Image by image: calls visit(values, results, image), with the elements of `layout` and
+// `result_size` results.
+template <typename Visit>
+void ForEachImage(const RoundImagesSpec& spec, void* data, void* result_data, size_t result_size,
+                  Visit&& visit) {
+  const size_t elements = static_cast<size_t>(spec.layout.elements());
+  for (int64_t image = 0; image < spec.images; ++image) {
+    const size_t index = static_cast<size_t>(image);
+    visit(Part(data, index, elements), MutablePart(result_data, index, result_size), image);
+  }
+}
+
 formats::RandomKey KeyOf(const RoundImagesSpec& spec, const RunContext& context, int64_t image) {
   formats::RandomKey key = spec.random;
   key.first = static_cast<uint64_t>((context.first_image + image) * spec.image_elements);
   return key;
 }
 
-// Rounds one image and returns its groups' scalings.
-std::vector<formats::Scaling> RoundImage(const RoundImagesSpec& spec, std::span<const float> values,
-                                         std::span<float> rounded, formats::RandomKey key,
-                                         std::vector<float>& scratch) {
-  std::vector<formats::Scaling> scalings;
-  const absl::Status status =
-      quantize::RoundGroups(spec.quantizer, spec.layout, spec.calibrated.tensor_scale, values,
-                            rounded, key, scratch, &scalings);
-  BITSCAPE_CHECK(status.ok(), "CheckActivations refuses what can't be computed");
-  return scalings;
-}
-
+// Rounds each image to values, or to integer codes.
 class RoundImagesKernel : public Kernel {
  public:
-  RoundImagesKernel(RoundImagesSpec spec, const LayoutPtr& plain) : spec_(std::move(spec)) {
+  RoundImagesKernel(RoundImagesSpec spec, const LayoutPtr& plain, bool to_codes)
+      : spec_(std::move(spec)), to_codes_(to_codes) {
     sources = {plain};
     result = plain;
   }
@@ -48,52 +50,41 @@ class RoundImagesKernel : public Kernel {
 
   void Run(Stream& stream, std::span<void* const> data, void* result_data, void*) const override {
     RunContext& context = ContextOf(stream);
-    const size_t elements = static_cast<size_t>(spec_.layout.elements());
-    for (int64_t image = 0; image < spec_.images; ++image) {
-      const size_t index = static_cast<size_t>(image);
-      quantize::RoundActivations(
-          spec_.quantizer, spec_.calibrated, spec_.layout, Part(data[0], index, elements),
-          MutablePart(result_data, index, elements), KeyOf(spec_, context, image), context.scratch);
-    }
+    ForEachImage(spec_, data[0], result_data, static_cast<size_t>(spec_.layout.elements()),
+                 [&](std::span<const float> values, std::span<float> rounded, int64_t image) {
+                   const formats::RandomKey key = KeyOf(spec_, context, image);
+                   if (to_codes_) {
+                     RoundToCodes(values, rounded, key, context.scratch);
+                   } else {
+                     quantize::RoundActivations(spec_.quantizer, spec_.calibrated, spec_.layout,
+                                                values, rounded, key, context.scratch);
+                   }
+                 });
   }
 
  private:
-  const RoundImagesSpec spec_;
-};
-
-class ImageCodesKernel : public Kernel {
- public:
-  ImageCodesKernel(RoundImagesSpec spec, const LayoutPtr& plain) : spec_(std::move(spec)) {
-    sources = {plain};
-    result = plain;
-  }
-  bool in_place() const override { return true; }
-
-  void Run(Stream& stream, std::span<void* const> data, void* result_data, void*) const override {
-    RunContext& context = ContextOf(stream);
-    const size_t elements = static_cast<size_t>(spec_.layout.elements());
-    for (int64_t image = 0; image < spec_.images; ++image) {
-      const size_t index = static_cast<size_t>(image);
-      const std::span<float> codes = MutablePart(result_data, index, elements);
-      const std::vector<formats::Scaling> scalings =
-          RoundImage(spec_, Part(data[0], index, elements), codes, KeyOf(spec_, context, image),
-                     context.scratch);
-      size_t next = 0;
-      for (int64_t o = 0; o < spec_.layout.outer; ++o) {
-        for (int64_t a = 0; a < spec_.layout.axis; ++a) {
-          for (int64_t i = 0; i < spec_.layout.inner; ++i, ++next) {
-            const int64_t group = quantize::GroupOf(spec_.quantizer, spec_.layout, o, a, i);
-            // The value is code * scale, rounded: dividing gives the integer back to within one
-            // unit in its last place.
-            codes[next] = std::nearbyint(codes[next] / scalings[static_cast<size_t>(group)].scale);
-          }
+  void RoundToCodes(std::span<const float> values, std::span<float> codes, formats::RandomKey key,
+                    std::vector<float>& scratch) const {
+    std::vector<formats::Scaling> scalings;
+    const absl::Status status =
+        quantize::RoundGroups(spec_.quantizer, spec_.layout, spec_.calibrated.tensor_scale, values,
+                              codes, key, scratch, &scalings);
+    BITSCAPE_CHECK(status.ok(), "CheckActivations refuses what can't be computed");
+    size_t next = 0;
+    for (int64_t o = 0; o < spec_.layout.outer; ++o) {
+      for (int64_t a = 0; a < spec_.layout.axis; ++a) {
+        for (int64_t i = 0; i < spec_.layout.inner; ++i, ++next) {
+          const int64_t group = quantize::GroupOf(spec_.quantizer, spec_.layout, o, a, i);
+          // The value is code * scale, rounded: dividing gives the integer back to within one unit
+          // in its last place.
+          codes[next] = std::nearbyint(codes[next] / scalings[static_cast<size_t>(group)].scale);
         }
       }
     }
   }
 
- private:
   const RoundImagesSpec spec_;
+  const bool to_codes_;
 };
 
 class ImageScalesKernel : public Kernel {
@@ -107,18 +98,19 @@ class ImageScalesKernel : public Kernel {
 
   void Run(Stream& stream, std::span<void* const> data, void* result_data, void*) const override {
     RunContext& context = ContextOf(stream);
-    const size_t elements = static_cast<size_t>(spec_.layout.elements());
-    std::vector<float> rounded(elements);
-    for (int64_t image = 0; image < spec_.images; ++image) {
-      const size_t index = static_cast<size_t>(image);
-      const std::vector<formats::Scaling> scalings =
-          RoundImage(spec_, Part(data[0], index, elements), rounded, KeyOf(spec_, context, image),
-                     context.scratch);
-      const std::span<float> scales = MutablePart(result_data, index, group_of_.size());
-      std::transform(group_of_.begin(), group_of_.end(), scales.begin(), [&](int64_t group) {
-        return group < 0 ? 1.0F : scalings[static_cast<size_t>(group)].scale;
-      });
-    }
+    std::vector<formats::Scaling> scalings;
+    ForEachImage(
+        spec_, data[0], result_data, group_of_.size(),
+        [&](std::span<const float> values, std::span<float> scales, int64_t) {
+          scalings.clear();
+          const absl::Status status =
+              quantize::FitGroups(spec_.quantizer, spec_.layout, spec_.calibrated.tensor_scale,
+                                  values, context.scratch, scalings);
+          BITSCAPE_CHECK(status.ok(), "CheckActivations refuses what can't be computed");
+          std::transform(group_of_.begin(), group_of_.end(), scales.begin(), [&](int64_t group) {
+            return group < 0 ? 1.0F : scalings[static_cast<size_t>(group)].scale;
+          });
+        });
   }
 
  private:
@@ -188,11 +180,11 @@ class PositionScaleKernel : public Kernel {
 }  // namespace
 
 KernelPtr MakeRoundImages(RoundImagesSpec spec, const LayoutPtr& plain) {
-  return std::make_shared<RoundImagesKernel>(std::move(spec), plain);
+  return std::make_shared<RoundImagesKernel>(std::move(spec), plain, false);
 }
 
 KernelPtr MakeImageCodes(RoundImagesSpec spec, const LayoutPtr& plain) {
-  return std::make_shared<ImageCodesKernel>(std::move(spec), plain);
+  return std::make_shared<RoundImagesKernel>(std::move(spec), plain, true);
 }
 
 KernelPtr MakeImageScales(RoundImagesSpec spec, const LayoutPtr& plain,

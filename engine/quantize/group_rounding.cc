@@ -45,20 +45,25 @@ class GroupRounder {
             !(quantizer.format.zero_point && quantizer.overflow == formats::Overflow::kWrap)) {}
 
   // `scalings`: null, or the strip's are appended.
-  absl::Status RoundStrip(const Strip& strip, std::vector<Scaling>* scalings) {
-    if (strip.width > 1 && by_magnitude_ && FindScalesTogether(strip)) {
-      RoundColumnsTogether(strip);
-      if (scalings == nullptr) return absl::OkStatus();
-      for (const float scale : scales_) {
-        scalings->push_back({.scale = scale, .reciprocal = quantizer_.reciprocal});
-      }
+  absl::Status FitStrip(const Strip& strip, std::vector<Scaling>* scalings) {
+    together_ = strip.width > 1 && by_magnitude_ && FindScalesTogether(strip);
+    if (!together_) BITSCAPE_RETURN_IF_ERROR(FindScalings(strip));
+    if (scalings == nullptr) return absl::OkStatus();
+    if (!together_) {
+      scalings->insert(scalings->end(), scalings_.begin(), scalings_.end());
       return absl::OkStatus();
     }
-    BITSCAPE_RETURN_IF_ERROR(FindScalings(strip));
-    if (scalings != nullptr) {
-      scalings->insert(scalings->end(), scalings_.begin(), scalings_.end());
+    for (const float scale : scales_) {
+      scalings->push_back({.scale = scale, .reciprocal = quantizer_.reciprocal});
     }
-    if (strip.width == 1) {
+    return absl::OkStatus();
+  }
+
+  absl::Status RoundStrip(const Strip& strip, std::vector<Scaling>* scalings) {
+    BITSCAPE_RETURN_IF_ERROR(FitStrip(strip, scalings));
+    if (together_) {
+      RoundColumnsTogether(strip);
+    } else if (strip.width == 1) {
       Round(scalings_[0], strip.first, strip.length);
     } else if (by_columns_) {
       scales_.resize(strip.width);
@@ -219,6 +224,7 @@ class GroupRounder {
   const formats::RandomKey key_;
   std::vector<float>& scratch_;
   const bool looks_at_values_, nan_scales_, by_magnitude_, by_columns_;
+  bool together_ = false;                   // the strip has scales_ alone, not scalings_
   std::vector<Scaling> scalings_;           // of the strip's columns
   std::vector<float> magnitudes_, scales_;  // of the columns
 };
@@ -306,6 +312,23 @@ absl::Status RoundGroups(const Quantizer& quantizer, const TensorLayout& layout,
   ForEachStrip(quantizer, layout, [&](const Strip& strip) {
     if (!status.ok()) return;
     status = rounder.RoundStrip(strip, scalings);
+  });
+  return status;
+}
+
+absl::Status FitGroups(const Quantizer& quantizer, const TensorLayout& layout, float tensor_scale,
+                       std::span<const float> values, std::vector<float>& scratch,
+                       std::vector<Scaling>& scalings) {
+  if (!formats::HasScale(quantizer.format)) {
+    scalings.insert(scalings.end(), static_cast<size_t>(GroupCount(quantizer, layout)),
+                    ScalingForRange(quantizer, 0, 0));
+    return absl::OkStatus();
+  }
+  GroupRounder rounder(quantizer, tensor_scale, values, {}, {}, scratch);
+  absl::Status status;
+  ForEachStrip(quantizer, layout, [&](const Strip& strip) {
+    if (!status.ok()) return;
+    status = rounder.FitStrip(strip, &scalings);
   });
   return status;
 }

@@ -30,4 +30,10 @@ absl::Status RoundGroups(const formats::Quantizer& quantizer, const TensorLayout
                          std::span<float> rounded, formats::RandomKey key,
                          std::vector<float>& scratch, std::vector<formats::Scaling>* scalings);
 
+// The scalings alone that RoundGroups would round with: one for each group is appended. Errors:
+// those of FitScaling.
+absl::Status FitGroups(const formats::Quantizer& quantizer, const TensorLayout& layout,
+                       float tensor_scale, std::span<const float> values,
+                       std::vector<float>& scratch, std::vector<formats::Scaling>& scalings);
+
 }  // namespace bitscape::quantize

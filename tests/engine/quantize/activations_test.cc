@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "engine/quantize/group_rounding.h"
 #include "tests/engine/quantize/group_oracle.h"
 
 namespace bitscape::quantize {
@@ -43,6 +44,19 @@ std::vector<float> Rounded(const Quantizer& quantizer, const ActivationScaling& 
   std::vector<float> rounded(values.size()), scratch;
   RoundActivations(quantizer, calibrated, layout, values, rounded, key, scratch);
   return rounded;
+}
+
+void ExpectSameScalings(const std::vector<Scaling>& actual, const std::vector<Scaling>& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    ExpectSameBits({actual[i].scale}, {expected[i].scale});
+    ASSERT_EQ(actual[i].zero_point, expected[i].zero_point) << "group " << i;
+    ASSERT_EQ(actual[i].reciprocal, expected[i].reciprocal) << "group " << i;
+    ASSERT_EQ(actual[i].levels == nullptr, expected[i].levels == nullptr) << "group " << i;
+    if (actual[i].levels != nullptr) {
+      ExpectSameBits(actual[i].levels->levels, expected[i].levels->levels);
+    }
+  }
 }
 
 TEST(CalibrateActivations, TakesTheCalibratedRange) {
@@ -165,12 +179,15 @@ TEST_P(ActivationGroups, EqualTheDefinition) {
           tensor_scale =
               formats::TensorScaleForMagnitude(quantizer.format, std::max(range.max, -range.min));
         }
-        const std::vector<float> expected =
-            OracleRound(quantizer, layout, values, tensor_scale, key).values;
+        const auto [expected, scalings] = OracleRound(quantizer, layout, values, tensor_scale, key);
         ExpectSameBits(Rounded(quantizer, calibrated, layout, values, key), expected);
         std::vector<float> in_place = values, scratch;
         RoundActivations(quantizer, calibrated, layout, in_place, in_place, key, scratch);
         ExpectSameBits(in_place, expected);
+        std::vector<Scaling> fitted;
+        ASSERT_EQ(FitGroups(quantizer, layout, tensor_scale, values, scratch, fitted),
+                  absl::OkStatus());
+        ExpectSameScalings(fitted, scalings);
         if (HasFatalFailure()) return;
       }
     }
