@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "engine/quantize/sum_width.h"
+
 namespace bitscape::emulate {
 namespace {
 
@@ -66,7 +68,7 @@ CodeFacts FactsOfElement(const formats::Quantizer& quantizer, int32_t zero_point
   facts.min = formats::SmallestFinite(element) - zero_point;
   facts.max = formats::LargestFinite(element) - zero_point;
   facts.smallest = formats::SmallestPositive(element);
-  facts.unit = UnitInLastPlace(element);
+  facts.unit = quantize::UnitInLastPlace(element).value_or(0);
   facts.fits_bfloat16 = std::visit(FitsBfloat16{}, element) &&
                         (!facts.integers || facts.largest() <= 1 << kBfloat16Significand);
   return facts;
@@ -88,22 +90,6 @@ CodeFacts FactsOfImageCodes(const formats::Quantizer& quantizer) {
 }
 
 }  // namespace
-
-double UnitInLastPlace(const ElementType& element) {
-  struct Visitor {
-    double operator()(const formats::Minifloat& type) const {
-      const bool from_zero_exponent = type.underflow == formats::Underflow::kAdaptiv ||
-                                      type.underflow == formats::Underflow::kHalved;
-      return std::ldexp(1.0, (from_zero_exponent ? 0 : 1) - type.bias - type.mantissa_bits);
-    }
-    double operator()(const formats::Integer&) const { return 1; }
-    double operator()(const formats::Log& type) const {
-      return type.base == formats::LogBase::kSqrtTwo ? 0 : formats::SmallestPositive(type);
-    }
-    double operator()(const formats::LevelSet&) const { return 0; }
-  };
-  return std::visit(Visitor{}, element);
-}
 
 CodeFacts FactsOfCodes(std::span<const float> codes, bool integers, std::span<const float> scales) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();

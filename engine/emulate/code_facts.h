@@ -31,8 +31,4 @@ CodeFacts FactsOfActivations(const formats::Quantizer& quantizer,
 // have; empty where that is not known.
 CodeFacts FactsOfCodes(std::span<const float> codes, bool integers, std::span<const float> scales);
 
-// The step between neighbouring values of the finest grid that holds all values of `element`, at
-// scale 1; 0 for powers of sqrt 2, which have none, and for level sets, which the data decides.
-double UnitInLastPlace(const formats::ElementType& element);
-
 }  // namespace bitscape::emulate

@@ -7,43 +7,37 @@
 #include "engine/core/status.h"
 
 namespace bitscape::quantize {
-namespace {
-
-using formats::Underflow;
-
-// The step of the finest grid that holds all values, at scale 1.
-struct UnitOf {
-  std::optional<double> operator()(const formats::Minifloat& type) const {
-    const bool normal_step =
-        type.underflow == Underflow::kGradual || type.underflow == Underflow::kFlush;
-    // The others have a code for E = 0 whose step is half of E = 1's.
-    return std::ldexp(1.0, (normal_step ? 1 : 0) - type.bias - type.mantissa_bits);
-  }
-  std::optional<double> operator()(const formats::Integer&) const { return 1; }
-  std::optional<double> operator()(const formats::Log& type) const {
-    if (type.base == formats::LogBase::kSqrtTwo) return std::nullopt;
-    return formats::SmallestPositive(type);
-  }
-  std::optional<double> operator()(const formats::LevelSet&) const { return 1; }
-};
-
-}  // namespace
+std::optional<double> UnitInLastPlace(const formats::ElementType& element) {
+  using formats::Underflow;
+  struct Visitor {
+    std::optional<double> operator()(const formats::Minifloat& type) const {
+      const bool normal_step =
+          type.underflow == Underflow::kGradual || type.underflow == Underflow::kFlush;
+      // The others have a code for E = 0 whose step is half of E = 1's.
+      return std::ldexp(1.0, (normal_step ? 1 : 0) - type.bias - type.mantissa_bits);
+    }
+    std::optional<double> operator()(const formats::Integer&) const { return 1; }
+    std::optional<double> operator()(const formats::Log& type) const {
+      if (type.base == formats::LogBase::kSqrtTwo) return std::nullopt;
+      return formats::SmallestPositive(type);
+    }
+    std::optional<double> operator()(const formats::LevelSet&) const { return std::nullopt; }
+  };
+  return std::visit(Visitor{}, element);
+}
 
 double CodeRange::LargestMagnitude() const { return std::max(largest, -smallest); }
 
 std::optional<CodeRange> CodesOf(const formats::NumberFormat& format) {
-  if (std::holds_alternative<formats::LevelSet>(format.element) &&
-      !formats::IsIntegerLike(format)) {
-    return std::nullopt;
-  }
-  const std::optional<double> unit = std::visit(UnitOf{}, format.element);
+  const bool integers = formats::IsIntegerLike(format);  // with the level sets -1, 1 and -1, 0, 1
+  const std::optional<double> unit = integers ? 1 : UnitInLastPlace(format.element);
   if (!unit.has_value()) return std::nullopt;
   CodeRange codes;
   codes.unit = *unit;
   codes.smallest = formats::SmallestFinite(format.element) / *unit;
   codes.largest = formats::LargestFinite(format.element) / *unit;
   codes.bits = formats::ElementBits(format);
-  if (!formats::IsIntegerLike(format)) codes.bits = SignedBits({codes.smallest, codes.largest});
+  if (!integers) codes.bits = SignedBits({codes.smallest, codes.largest});
   if (format.zero_point) {  // anywhere among the codes
     codes.largest -= codes.smallest;
     codes.smallest = -codes.largest;

@@ -11,6 +11,10 @@
 
 namespace bitscape::quantize {
 
+// The step between neighbouring values of the finest grid that holds all values of `element`, at
+// scale 1. None for powers of sqrt 2, which have none, and for level sets, which the data decides.
+std::optional<double> UnitInLastPlace(const formats::ElementType& element);
+
 // The integers that enter the multiplier: codes less the zero point; floats and logs by powers of
 // two count as the fixed-point numbers that hold all their values. value = code * unit (* scale).
 struct CodeRange {

@@ -139,11 +139,5 @@ TEST(ChoosePath, AccumulatorsThatFlushHoldNoSumsBelowTheirNormalRange) {
   EXPECT_EQ(arithmetic("e5m10:ftz"), Arithmetic::kInt8Codes);
 }
 
-TEST(UnitInLastPlace, IsTheSmallestStep) {
-  EXPECT_EQ(UnitInLastPlace(formats::Integer{8, true, false}), 1);
-  EXPECT_EQ(UnitInLastPlace(formats::ParseQuantizer("fp8_e4m3").value().format.element), 0x1p-9);
-  EXPECT_EQ(UnitInLastPlace(formats::ParseQuantizer("fp16").value().format.element), 0x1p-24);
-}
-
 }  // namespace
 }  // namespace bitscape::emulate

@@ -26,6 +26,21 @@ TEST(SumWidth, LectureBoundAndTightWidth) {
   EXPECT_EQ(Widths("int2", "int2", 1).tight_bits, 2);
 }
 
+TEST(UnitInLastPlace, IsTheSmallestStep) {
+  const auto unit = [](const char* notation) {
+    return UnitInLastPlace(formats::ParseQuantizer(notation).value().format.element);
+  };
+  EXPECT_EQ(unit("int8"), 1);
+  EXPECT_EQ(unit("fp8_e4m3"), 0x1p-9);
+  EXPECT_EQ(unit("fp16"), 0x1p-24);
+  EXPECT_EQ(unit("fp16:ftz"), 0x1p-24);
+  EXPECT_EQ(unit("fp16:literal"), 0x1p-25);
+  EXPECT_EQ(unit("log4:unsigned"), 0x1p-14);
+  EXPECT_EQ(unit("log4:sqrt2"), std::nullopt);
+  EXPECT_EQ(unit("codebook16"), std::nullopt);
+  EXPECT_EQ(unit("ternary"), std::nullopt);
+}
+
 TEST(SumWidth, TheTwoEndsCountApart) {
   // 128 * 128 = 2^14 needs 16 bits; -2^14, were it the only end, 15.
   EXPECT_EQ(Widths("int8:full", "int8:full", 1).tight_bits, 16);
