@@ -25,16 +25,6 @@ int SquareStep(LogBase base) {
 // Code c stands for base^(c - offset).
 int CodeOffset(const Log& type) { return LargestLogCode(type) + (type.below_full_scale ? 1 : 0); }
 
-// The value of an exponent code in float32: odd powers of sqrt 2 are rounded to it, and levels
-// below its smallest value are 0.
-float LogLevel(const Log& type, int code) {
-  if (code == 0) return 0;
-  const int half_exponents = SquareStep(type.base) * (code - CodeOffset(type));
-  const bool odd = half_exponents % 2 != 0;
-  const int exponent = (half_exponents - (odd ? 1 : 0)) / 2;
-  return static_cast<float>(std::ldexp(odd ? std::numbers::sqrt2 : 1.0, exponent));
-}
-
 int FloorDivide(int dividend, int divisor) {
   const int quotient = dividend / divisor;
   return dividend % divisor < 0 ? quotient - 1 : quotient;
@@ -70,6 +60,14 @@ int MagnitudeCode(const Log& type, float value, Rounding rounding, uint64_t rand
 }
 
 }  // namespace
+
+float LogLevel(const Log& type, int code) {
+  if (code == 0) return 0;
+  const int half_exponents = SquareStep(type.base) * (code - CodeOffset(type));
+  const bool odd = half_exponents % 2 != 0;
+  const int exponent = (half_exponents - (odd ? 1 : 0)) / 2;
+  return static_cast<float>(std::ldexp(odd ? std::numbers::sqrt2 : 1.0, exponent));
+}
 
 // Neighbours base^(n - 1) and base^n meet at base^(n - 1/2). Compared are squares: that of a
 // float32 is exact in double, and so is the square of the threshold of base 2 and 4. The square of

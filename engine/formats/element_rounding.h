@@ -45,6 +45,9 @@ int NearestLogCode(const Log& type, double magnitude);
 inline int LargestLogCode(const Log& type) {
   return (1 << (type.bits - (type.is_signed ? 1 : 0))) - 1;
 }
+// The value of an exponent code in float32: odd powers of sqrt 2 are rounded to it, and levels
+// below its smallest value are 0.
+float LogLevel(const Log& type, int code);
 
 // Whether nearest rounding would go beyond the largest value if codes went on; magnitude >= 0, at
 // scale 1. False for level sets.

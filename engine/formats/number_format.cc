@@ -4,32 +4,10 @@
 #include <cmath>
 
 #include "engine/core/status.h"
+#include "engine/formats/element_rounding.h"
 #include "engine/formats/minifloat.h"
 
 namespace bitscape::formats {
-
-namespace {
-
-double LogStep(LogBase base) {
-  switch (base) {
-    case LogBase::kTwo:
-      return 1;
-    case LogBase::kSqrtTwo:
-      return 0.5;
-    case LogBase::kFour:
-      return 2;
-  }
-  BITSCAPE_CHECK(false, "every LogBase has a case");
-}
-
-// base^(c - C), a step lower below full scale; in float32, as codes decode.
-double LogLevel(const Log& type, int code) {
-  const int largest = (1 << (type.bits - (type.is_signed ? 1 : 0))) - 1;
-  return static_cast<float>(
-      std::exp2(LogStep(type.base) * (code - largest - (type.below_full_scale ? 1 : 0))));
-}
-
-}  // namespace
 
 int ElementBits(const ElementType& element) {
   struct Visitor {
@@ -63,9 +41,7 @@ double LargestFinite(const ElementType& element) {
     double operator()(const Integer& type) const {
       return std::ldexp(1.0, type.is_signed ? type.bits - 1 : type.bits) - 1;
     }
-    double operator()(const Log& type) const {
-      return LogLevel(type, (1 << (type.bits - (type.is_signed ? 1 : 0))) - 1);
-    }
+    double operator()(const Log& type) const { return LogLevel(type, LargestLogCode(type)); }
     double operator()(const LevelSet&) const { return 1; }
   };
   return std::visit(Visitor{}, element);

@@ -88,8 +88,8 @@ FloatLoopSteps StepsOf(const Minifloat& type) {
     grid -= 1;
     const double gap = MagnitudeValue(type, hidden - 1);
     steps.gap = BitsOf(gap);
-    // Ties go to the even code, which without a mantissa is that of 0.
-    steps.gap_middle = BitsOf((gap + MagnitudeValue(type, hidden)) / 2) + (hidden == 1 ? 1 : 0);
+    // Ties go to the even code, the smallest normal's.
+    steps.gap_middle = BitsOf((gap + MagnitudeValue(type, hidden)) / 2);
   }
   steps.magic = std::ldexp(1.0F, grid + 23);
   return steps;

@@ -57,7 +57,7 @@ WideFloatSteps StepsOf(const Minifloat& type) {
   } else if (type.underflow == Underflow::kHalved) {
     steps.gap_lower = MagnitudeValue(type, hidden - 1);
     steps.gap_upper = MagnitudeValue(type, hidden);
-    steps.gap_odd = hidden > 1 ? 1 : 0;
+    steps.gap_odd = 1;
   }
   steps.largest = LargestFinite(type);
   steps.flush_below = type.underflow == Underflow::kFlush ? MagnitudeValue(type, hidden) : 0;
