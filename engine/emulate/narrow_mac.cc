@@ -63,22 +63,13 @@ std::vector<float> InSumOrder(const network::Conv& conv, std::span<const float> 
   return ordered;
 }
 
-// Where the matrices of an operand begin, by broadcasting: one for each matrix of the result.
-std::vector<int64_t> MatrixOffsets(const Shape& shape, const Shape& result) {
-  std::vector<int64_t> offsets{0};
-  const size_t missing = result.size() - shape.size();
-  for (size_t i = 0; i + 2 < result.size(); ++i) {
-    const int64_t own = i < missing ? 1 : shape[i - missing];
-    std::vector<int64_t> next;
-    for (const int64_t offset : offsets) {
-      for (int64_t at = 0; at < result[i]; ++at) {
-        next.push_back(offset * own + (own == 1 ? 0 : at));
-      }
-    }
-    offsets = std::move(next);
+// Where the matrices of an operand begin: one for each matrix of the result.
+std::vector<int64_t> MatrixOffsets(const Shape& operand, const Shape& result) {
+  const int64_t of_matrix = result[result.size() - 2] * result.back();
+  std::vector<int64_t> offsets;
+  for (int64_t matrix = 0; matrix < network::ElementCount(result) / of_matrix; ++matrix) {
+    offsets.push_back(MatrixOffset(operand, result, matrix));
   }
-  const int64_t matrix = shape[shape.size() - 2] * shape.back();
-  for (int64_t& offset : offsets) offset *= matrix;
   return offsets;
 }
 

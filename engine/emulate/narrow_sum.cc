@@ -209,20 +209,6 @@ void GatherConv(const network::Conv& conv, const network::Shape& src_shape,
   }
 }
 
-// Where the matrix of an operand begins that belongs to matrix `index` of the result.
-int64_t MatrixOffset(const network::Shape& shape, const network::Shape& result, int64_t index) {
-  int64_t offset = 0;
-  int64_t stride = shape[shape.size() - 2] * shape.back();
-  for (size_t from_end = 3; from_end <= result.size(); ++from_end) {
-    const int64_t size = result[result.size() - from_end];
-    const int64_t own = from_end <= shape.size() ? shape[shape.size() - from_end] : 1;
-    offset += own == 1 ? 0 : index % size * stride;
-    index /= size;
-    stride *= own;
-  }
-  return offset;
-}
-
 }  // namespace
 
 void NarrowSums(const NarrowLayer& layer, std::span<const float> src,

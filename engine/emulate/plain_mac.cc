@@ -80,22 +80,6 @@ void SumMatrix(int64_t rows, int64_t k, int64_t n, const T* left, const T* right
   }
 }
 
-// Index of the matrix of `shape` that belongs to matrix number `batch` of `result`, by
-// broadcasting.
-int64_t MatrixIndex(const Shape& shape, const Shape& result, int64_t batch) {
-  int64_t index = 0;
-  int64_t stride = 1;
-  for (size_t from_end = 3; from_end <= result.size(); ++from_end) {
-    const int64_t size = result[result.size() - from_end];
-    const int64_t at = batch % size;
-    batch /= size;
-    const int64_t own = from_end <= shape.size() ? shape[shape.size() - from_end] : 1;
-    index += own == 1 ? 0 : at * stride;
-    stride *= own;
-  }
-  return index;
-}
-
 template <typename T, typename Sum>
 void SumMatMul(const Node& node, const Shape& left_shape, const T* left, const Shape& right_shape,
                const T* right, Sum* sums) {
@@ -103,10 +87,10 @@ void SumMatMul(const Node& node, const Shape& left_shape, const T* left, const S
   const int64_t k = left_shape.back();
   const int64_t n = right_shape.back();
   const int64_t matrices = network::ElementCount(node.shape) / (rows * n);
-  for (int64_t batch = 0; batch < matrices; ++batch) {
-    SumMatrix(rows, k, n, left + MatrixIndex(left_shape, node.shape, batch) * rows * k,
-              right + MatrixIndex(right_shape, node.shape, batch) * k * n, n, int64_t{1},
-              sums + batch * rows * n);
+  for (int64_t matrix = 0; matrix < matrices; ++matrix) {
+    SumMatrix(rows, k, n, left + MatrixOffset(left_shape, node.shape, matrix),
+              right + MatrixOffset(right_shape, node.shape, matrix), n, int64_t{1},
+              sums + matrix * rows * n);
   }
 }
 
@@ -202,6 +186,19 @@ const network::Tensor* BiasOf(const Node& mac) {
   }
   const auto* gemm = std::get_if<network::Gemm>(&mac.op);
   return gemm == nullptr ? nullptr : gemm->bias.get();
+}
+
+int64_t MatrixOffset(const Shape& operand, const Shape& result, int64_t index) {
+  int64_t offset = 0;
+  int64_t stride = operand[operand.size() - 2] * operand.back();
+  for (size_t from_end = 3; from_end <= result.size(); ++from_end) {
+    const int64_t size = result[result.size() - from_end];
+    const int64_t own = from_end <= operand.size() ? operand[operand.size() - from_end] : 1;
+    offset += own == 1 ? 0 : index % size * stride;
+    index /= size;
+    stride *= own;
+  }
+  return offset;
 }
 
 int64_t ReductionLength(const Node& mac, const Shape& src_shape) {

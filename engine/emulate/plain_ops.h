@@ -50,6 +50,9 @@ quantize::PositionWindow PositionWindowOf(const network::Node& mac,
 // The layer's weights and bias; null for MatMul.
 const network::Tensor* WeightsOf(const network::Node& mac);
 const network::Tensor* BiasOf(const network::Node& mac);
+// Where the matrix of an operand of a MatMul begins that belongs to matrix number `index` of its
+// result, by broadcasting. Shapes of one image.
+int64_t MatrixOffset(const network::Shape& operand, const network::Shape& result, int64_t index);
 // Products in each sum.
 int64_t ReductionLength(const network::Node& mac, const network::Shape& src_shape);
 

@@ -75,6 +75,21 @@ TEST(SumProducts, MultipliesMatrices) {
               ElementsAre(31, 42, 3100, 4200));
 }
 
+TEST(MatrixOffset, RepeatsWhatIsBroadcast) {
+  // [4, 2, 3, m, n] from [4, 1, 3, 5, 7], and from [3, 5, 7], which lacks two axes.
+  const Shape result{4, 2, 3, 5, 9};
+  for (int64_t a = 0, index = 0; a < 4; ++a) {
+    for (int64_t b = 0; b < 2; ++b) {
+      for (int64_t c = 0; c < 3; ++c, ++index) {
+        EXPECT_EQ(MatrixOffset({4, 1, 3, 5, 7}, result, index), (a * 3 + c) * 35);
+        EXPECT_EQ(MatrixOffset({3, 5, 7}, result, index), c * 35);
+        EXPECT_EQ(MatrixOffset({4, 2, 3, 5, 7}, result, index), index * 35);
+      }
+    }
+  }
+  EXPECT_EQ(MatrixOffset({5, 7}, {5, 9}, 0), 0);
+}
+
 TEST(SumProducts, IntegersPass32Bits) {
   const network::Node node{
       "node", network::Gemm{.weights = TensorOf({1, 4}, Count(0, 4)), .bias = nullptr}, {}, {1, 1}};
