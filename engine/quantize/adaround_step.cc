@@ -17,13 +17,13 @@ constexpr float kMeanDecay = 0.9F;
 constexpr float kSquareDecay = 0.999F;
 constexpr float kEpsilon = 1e-8F;
 
-}  // namespace
-
 // Sixteen sums that stay in registers while k runs.
 typedef float Lanes __attribute__((vector_size(64)));
 constexpr size_t kLanes = 16;
 
 inline void Load(const float* from, Lanes& to) { std::memcpy(&to, from, sizeof(Lanes)); }
+
+}  // namespace
 
 BITSCAPE_VECTOR_CLONES
 void ErrorGradient(size_t count, size_t length, const float* __restrict rows,
