@@ -61,6 +61,8 @@ class Parser {
 
   absl::Status ReadTokens() {
     draft_.accumulator = options_.accumulator;
+    const size_t space = text_.substr(0, end_).find_first_of(" \t", begin_);
+    if (space != text_.npos) return Error(space, "a number format holds no spaces");
     BITSCAPE_RETURN_IF_ERROR(ParseFamily(FamilyToken()));
     size_t position = begin_ + FamilyToken().size();
     while (position < end_) {

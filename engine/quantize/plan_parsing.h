@@ -10,6 +10,12 @@
 
 namespace bitscape::quantize {
 
+// text[begin, end) without white space at its ends; where nothing else is there, empty at `end`.
+struct TextSpan {
+  size_t begin = 0, end = 0;
+};
+TextSpan Trimmed(std::string_view text, size_t begin, size_t end);
+
 // Reads the accumulator in text[begin, end). Errors: kInvalidArgument with the column in `text`.
 absl::StatusOr<Accumulator> ParseAccumulatorWithin(std::string_view text, size_t begin, size_t end);
 

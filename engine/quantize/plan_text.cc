@@ -39,18 +39,19 @@ class PlanParser {
   absl::StatusOr<PrecisionPlan> Parse() {
     size_t begin = 0;
     while (begin <= text_.size()) {
+      const size_t first = Trimmed(text_, begin, text_.size()).begin;
+      const bool is_rule = first < text_.size() && text_[first] == '[';
       // A layer's name may hold ';'.
-      const size_t close =
-          begin < text_.size() && text_[begin] == '[' ? text_.find(']', begin) : begin;
+      const size_t close = is_rule ? text_.find(']', first) : first;
       const size_t end = std::min(text_.find(';', std::min(close, text_.size())), text_.size());
-      if (begin < end && text_[begin] == '[') {
-        BITSCAPE_RETURN_IF_ERROR(ParseRule(begin, end));
+      if (is_rule) {
+        BITSCAPE_RETURN_IF_ERROR(ParseRule(first, end));
       } else if (begin == 0) {
         // Without defaults the text is empty, or begins with a rule.
-        if (begin < end)
-          BITSCAPE_RETURN_IF_ERROR(ParseAssignments(begin, end, plan_.defaults, PlanKeys()));
+        if (first < end)
+          BITSCAPE_RETURN_IF_ERROR(ParseAssignments(first, end, plan_.defaults, PlanKeys()));
       } else {
-        return Error(begin, "after ';' a rule '[match]key=value' is expected");
+        return Error(first, "after ';' a rule '[match]key=value' is expected");
       }
       begin = end + 1;
     }
@@ -71,7 +72,7 @@ class PlanParser {
       return Error(begin + 1,
                    "a rule matches 'first', 'last', 'op:conv', or layer names such as 'conv*'");
     }
-    if (close + 1 == end)
+    if (Trimmed(text_, close + 1, end).begin == end)
       return Error(end, fmt::format("the rule '[{}]' sets nothing", rule.match));
     BITSCAPE_RETURN_IF_ERROR(ParseAssignments(close + 1, end, rule.values, RuleKeys()));
     plan_.rules.push_back(std::move(rule));
@@ -82,6 +83,7 @@ class PlanParser {
                                 const std::vector<std::string>& keys) {
     std::vector<std::string> seen;
     while (begin <= end) {
+      begin = Trimmed(text_, begin, end).begin;
       const size_t comma = std::min(text_.find(',', begin), end);
       const size_t equals = text_.find('=', begin);
       if (equals >= comma) {
@@ -89,7 +91,8 @@ class PlanParser {
                                         formats::Quoted(text_.substr(begin, comma - begin)),
                                         fmt::join(keys, ", ")));
       }
-      const std::string key(text_.substr(begin, equals - begin));
+      const TextSpan word = Trimmed(text_, begin, equals);
+      const std::string key(text_.substr(word.begin, word.end - word.begin));
       if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
         return Error(begin, fmt::format("unknown key {}{}; keys: {}", formats::Quoted(key),
                                         formats::Suggestion(key, keys), fmt::join(keys, ", ")));
@@ -98,7 +101,8 @@ class PlanParser {
         return Error(begin, fmt::format("'{}' is given twice", key));
       }
       seen.push_back(key);
-      BITSCAPE_RETURN_IF_ERROR(ParseValue(key, equals + 1, comma, values));
+      const TextSpan value = Trimmed(text_, equals + 1, comma);
+      BITSCAPE_RETURN_IF_ERROR(ParseValue(key, value.begin, value.end, values));
       begin = comma + 1;
     }
     return absl::OkStatus();
@@ -149,6 +153,15 @@ class PlanParser {
 };
 
 }  // namespace
+
+TextSpan Trimmed(std::string_view text, size_t begin, size_t end) {
+  const auto is_space = [text](size_t at) {
+    return std::string_view(" \t\r\n").find(text[at]) != std::string_view::npos;
+  };
+  while (begin < end && is_space(begin)) ++begin;
+  while (end > begin && is_space(end - 1)) --end;
+  return {.begin = begin, .end = end};
+}
 
 absl::StatusOr<PrecisionPlan> ParsePlan(std::string_view text) { return PlanParser(text).Parse(); }
 

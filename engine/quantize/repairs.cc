@@ -96,7 +96,9 @@ absl::StatusOr<Repairs> ParseRepairsWithin(std::string_view text, size_t begin, 
   RepairParser parser(text);
   for (size_t at = begin; at <= end;) {
     const size_t plus = std::min(text.find('+', at), end);
-    BITSCAPE_RETURN_IF_ERROR(parser.Take(text.substr(at, plus - at), at));
+    const TextSpan name = Trimmed(text, at, plus);
+    BITSCAPE_RETURN_IF_ERROR(
+        parser.Take(text.substr(name.begin, name.end - name.begin), name.begin));
     at = plus + 1;
   }
   return parser.Finish(begin);

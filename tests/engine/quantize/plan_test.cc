@@ -63,7 +63,11 @@ INSTANTIATE_TEST_SUITE_P(
                              "weights=int8,activations=int8:clip=6,accumulator=int32;[last]weights="
                              "fp16,activations=fp16;[op:conv]"
                              "accumulator=int16:wrap:chunk16"},
-                    TextCase{"[first]weights=int8", "[first]weights=int8"},
+                    TextCase{"[first]weights=int8", "[first]weights=int8"}, TextCase{"  ", ""},
+                    TextCase{" weights = int8 , activations=int8,\n repair = bias + smooth ; "
+                             "[first] weights=int4 , activations=fp16 ; [last] weights=fp16 ",
+                             "weights=int8,activations=int8,repair=smooth+bias;"
+                             "[first]weights=int4,activations=fp16;[last]weights=fp16"},
                     TextCase{";[block*/conv_?]weights=int4", "[block*/conv_?]weights=int4"},
                     TextCase{"[model/Add;model/Conv2D,1]weights=int4;[last]weights=fp16",
                              "[model/Add;model/Conv2D,1]weights=int4;[last]weights=fp16"}));
@@ -99,6 +103,14 @@ INSTANTIATE_TEST_SUITE_P(
         BadCase{"accumulator=int64", 13, {"2 to 32 bits"}},
         BadCase{"vector=int8", 8, {"without a scale"}},
         BadCase{"fold=maybe", 6, {"'auto', 'always' or 'never'", "'maybe'"}},
+        BadCase{"weights=int8: channel", 14, {"holds no spaces"}},
+        BadCase{"accumulator=int16 :wrap", 18, {"holds no spaces"}},
+        BadCase{"weights=int8, ", 15, {"no key=value"}},
+        BadCase{"weights= , activations=int8", 10, {"a number format is missing"}},
+        BadCase{"weights=int8; ", 15, {"a rule '[match]key=value' is expected"}},
+        BadCase{"[last] ", 8, {"sets nothing"}},
+        BadCase{"weights=int8, wieghts=int4", 15, {"did you mean 'weights'?"}},
+        BadCase{"repair=bias + bais", 15, {"unknown repair 'bais'"}},
         BadCase{"fold=alwys", 6, {"did you mean 'always'?"}},
         BadCase{"weights=int4,repair=bais", 21, {"unknown repair 'bais'", "'bias'", "adaround"}},
         BadCase{"repair=bias+adaroud", 13, {"did you mean 'adaround'?"}},
