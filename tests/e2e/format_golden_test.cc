@@ -12,55 +12,20 @@
 #include <vector>
 
 #include "tests/e2e/format_fixture.h"
+#include "tests/golden/vectors.h"
 
 namespace bitscape::e2e {
 namespace {
 
+using golden::FloatsOf;
+using golden::FromBits;
+using golden::ReadJson;
+using golden::ReadRows;
+
 uint32_t BitsOf(float value) { return std::bit_cast<uint32_t>(value); }
-float FromBits(const std::string& hexadecimal) {
-  return std::bit_cast<float>(static_cast<uint32_t>(std::stoul(hexadecimal, nullptr, 16)));
-}
-Floats FloatsOf(const nlohmann::json& bits) {
-  Floats values;
-  for (const auto& value : bits) values.push_back(FromBits(value));
-  return values;
-}
-
-nlohmann::json ReadJson(const std::string& name) {
-  std::string text = ReadText(std::string(BITSCAPE_GOLDEN_DIR) + "/" + name);
-  EXPECT_FALSE(text.empty()) << name;
-  // Python writes NaN, which JSON lacks.
-  for (size_t at = text.find("NaN"); at != std::string::npos; at = text.find("NaN", at)) {
-    text.replace(at, 3, "null");
-  }
-  return nlohmann::json::parse(text);
-}
-
-// Rows of a CSV file without its header.
-std::vector<std::vector<std::string>> ReadRows(const std::string& name) {
-  std::istringstream file(ReadText(std::string(BITSCAPE_GOLDEN_DIR) + "/" + name));
-  std::vector<std::vector<std::string>> rows;
-  std::string line;
-  std::getline(file, line);
-  while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    rows.emplace_back();
-    for (std::string field; std::getline(fields, field, ',');) rows.back().push_back(field);
-  }
-  return rows;
-}
-
-struct Golden {
-  const char *file, *notation;
-};
 
 TEST_F(FormatTest, RoundsToNearestEvenAsTheVectors) {
-  for (const auto& [file, notation] : {Golden{"bf16", "bf16"},
-                                       {"fp16", "fp16"},
-                                       {"e2m1", "fp4_e2m1"},
-                                       {"e3m2", "fp6_e3m2"},
-                                       {"e4m3fn", "fp8_e4m3"},
-                                       {"e5m2", "fp8_e5m2"}}) {
+  for (const auto& [file, notation] : golden::kRounded) {
     Floats inputs, expected;
     for (const auto& row : ReadRows(std::string("rne_sat_") + file + ".csv")) {
       inputs.push_back(FromBits(row.at(0)));
@@ -72,13 +37,7 @@ TEST_F(FormatTest, RoundsToNearestEvenAsTheVectors) {
 }
 
 TEST_F(FormatTest, KeepsEveryDecodedValue) {
-  for (const auto& [file, notation] : {Golden{"e2m1", "fp4_e2m1"},
-                                       {"e2m3", "fp6_e2m3"},
-                                       {"e3m2", "fp6_e3m2"},
-                                       {"e4m3fn", "fp8_e4m3"},
-                                       {"e4m3fnuz", "e4m3:fnuz"},
-                                       {"e5m2", "fp8_e5m2"},
-                                       {"e5m2fnuz", "e5m2:fnuz"}}) {
+  for (const auto& [file, notation] : golden::kDecoded) {
     const nlohmann::json format = Run({"format", "show", notation, "-o", "json"}).Json();
     Floats values;
     const auto rows = ReadRows(std::string("decode_") + file + ".csv");
@@ -99,16 +58,15 @@ TEST_F(FormatTest, KeepsEveryDecodedValue) {
 }
 
 TEST_F(FormatTest, RoundsMxBlocksAsTheVectors) {
-  const nlohmann::json golden = ReadJson("mx_blocks.json");
+  const nlohmann::json vectors = ReadJson("mx_blocks.json");
   Floats values;
-  for (const auto& block : golden.at("in")) {
+  for (const auto& block : vectors.at("in")) {
     for (const float value : FloatsOf(block)) values.push_back(value);
   }
   ASSERT_EQ(values.size(), 12U * 32);
-  for (const std::string format :
-       {"mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3", "mxfp4_e2m1", "mxint8"}) {
+  for (const std::string format : golden::kMxFormats) {
     Floats expected;
-    for (const auto& block : golden.at(format)) {
+    for (const auto& block : vectors.at(format)) {
       for (const float value : FloatsOf(block)) {
         // Two's complement has no -0, whose sign the vectors keep.
         expected.push_back(format == "mxint8" && value == 0 ? 0.0F : value);
@@ -120,10 +78,9 @@ TEST_F(FormatTest, RoundsMxBlocksAsTheVectors) {
 }
 
 TEST_F(FormatTest, RoundsCfloat8AsTheVectors) {
-  const nlohmann::json golden = ReadJson("cfloat8_decode.json");
-  for (const auto& [name, codes] : golden.items()) {
-    const size_t bias_at = name.find("_bias");
-    const std::string notation = name.substr(0, bias_at) + ":bias=" + name.substr(bias_at + 5);
+  const nlohmann::json vectors = ReadJson("cfloat8_decode.json");
+  for (const auto& [name, codes] : vectors.items()) {
+    const std::string notation = golden::CfloatNameOf(name).Notation();
     Floats gradual, literal;
     for (const auto& row : codes) {
       const auto& other = row.at("denorm_value_if_2^-bias_reading");
@@ -145,13 +102,9 @@ TEST_F(FormatTest, RoundsCfloat8AsTheVectors) {
 
 TEST_F(FormatTest, RoundsLogNetAsTheVectors) {
   int compared = 0;
-  const nlohmann::json golden = ReadJson("lecture_formats.json");
-  for (const auto& test : golden.at("lognet")) {
-    const bool square_root = test.at("base").is_string();
-    const std::string notation = "log" + std::to_string(test.at("bits").get<int>()) +
-                                 (square_root ? ":sqrt2" : "") +
-                                 (test.at("signed").get<int>() != 0 ? "" : ":unsigned") +
-                                 ":fsr=" + std::to_string(test.at("FSR").get<int>());
+  const nlohmann::json vectors = ReadJson("lecture_formats.json");
+  for (const auto& test : vectors.at("lognet")) {
+    const std::string notation = golden::LogNetNotation(test);
     const Floats values = FloatsOf(test.at("in"));
     const Floats rounded = Round(notation, values);
     for (size_t i = 0; i < values.size(); ++i) {
@@ -165,10 +118,9 @@ TEST_F(FormatTest, RoundsLogNetAsTheVectors) {
 
 TEST_F(FormatTest, RoundsAdaptivFloatAsTheVectors) {
   int formats = 0;
-  const nlohmann::json golden = ReadJson("lecture_formats.json");
-  for (const auto& test : golden.at("adaptivfloat")) {
-    const std::string notation = "af" + std::to_string(test.at("n").get<int>()) + "_" +
-                                 std::to_string(test.at("e").get<int>());
+  const nlohmann::json vectors = ReadJson("lecture_formats.json");
+  for (const auto& test : vectors.at("adaptivfloat")) {
+    const std::string notation = golden::AdaptivFloatNotation(test);
     const Floats values = FloatsOf(test.at("in"));
     Floats expected = FloatsOf(test.at("out"));
     for (size_t i = 0; i < values.size(); ++i) {
@@ -185,8 +137,8 @@ TEST_F(FormatTest, RoundsAdaptivFloatAsTheVectors) {
 // whose scale is such a float32 quotient can be asked for.
 TEST_F(FormatTest, RoundsIntegersAsPyTorch) {
   int cases = 0;
-  const nlohmann::json golden = ReadJson("torch_fake_quantize.json");
-  for (const auto& test : golden.at("cases")) {
+  const nlohmann::json vectors = ReadJson("torch_fake_quantize.json");
+  for (const auto& test : vectors.at("cases")) {
     if (test.contains("shape") || test.at("zero_point").get<int>() != 0) continue;
     const int smallest = test.at("qmin"), largest = test.at("qmax");
     const int bits =

@@ -5,12 +5,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,42 +14,22 @@
 #include "engine/formats/codec.h"
 #include "engine/formats/scale.h"
 #include "tests/engine/formats/test_formats.h"
+#include "tests/golden/vectors.h"
 
 namespace bitscape::formats {
 namespace {
 
-std::ifstream OpenGolden(const std::string& name) {
-  std::ifstream file(std::string(BITSCAPE_GOLDEN_DIR) + "/" + name);
-  EXPECT_TRUE(file.is_open()) << name;
-  return file;
+using golden::Bits;
+using golden::FloatsOf;
+using golden::FromBits;
+using golden::ReadJson;
+using golden::ReadRows;
+
+std::string NameOf(const testing::TestParamInfo<golden::FormatFile>& test) {
+  return test.param.file;
 }
 
-// Rows of a CSV file without its header.
-std::vector<std::vector<std::string>> ReadRows(const std::string& name) {
-  std::ifstream file = OpenGolden(name);
-  std::vector<std::vector<std::string>> rows;
-  std::string line;
-  std::getline(file, line);
-  while (std::getline(file, line)) {
-    std::istringstream fields(line);
-    rows.emplace_back();
-    for (std::string field; std::getline(fields, field, ',');) rows.back().push_back(field);
-  }
-  return rows;
-}
-
-uint32_t Bits(const std::string& hexadecimal) {
-  return static_cast<uint32_t>(std::stoul(hexadecimal, nullptr, 16));
-}
-float FromBits(const std::string& hexadecimal) { return std::bit_cast<float>(Bits(hexadecimal)); }
-
-struct GoldenFormat {
-  const char* file;
-  const char* notation;
-};
-std::string NameOf(const testing::TestParamInfo<GoldenFormat>& test) { return test.param.file; }
-
-class DecodeGolden : public testing::TestWithParam<GoldenFormat> {};
+class DecodeGolden : public testing::TestWithParam<golden::FormatFile> {};
 
 TEST_P(DecodeGolden, EveryCode) {
   const ElementType element = MustParse(GetParam().notation).format.element;
@@ -69,15 +45,9 @@ TEST_P(DecodeGolden, EveryCode) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Formats, DecodeGolden,
-    testing::Values(GoldenFormat{"e2m1", "fp4_e2m1"}, GoldenFormat{"e2m3", "fp6_e2m3"},
-                    GoldenFormat{"e3m2", "fp6_e3m2"}, GoldenFormat{"e4m3fn", "fp8_e4m3"},
-                    GoldenFormat{"e4m3fnuz", "e4m3:fnuz"}, GoldenFormat{"e5m2", "fp8_e5m2"},
-                    GoldenFormat{"e5m2fnuz", "e5m2:fnuz"}),
-    NameOf);
+INSTANTIATE_TEST_SUITE_P(Formats, DecodeGolden, testing::ValuesIn(golden::kDecoded), NameOf);
 
-class RoundGolden : public testing::TestWithParam<GoldenFormat> {};
+class RoundGolden : public testing::TestWithParam<golden::FormatFile> {};
 
 TEST_P(RoundGolden, NearestEvenSaturating) {
   const ElementType element = MustParse(GetParam().notation).format.element;
@@ -93,13 +63,7 @@ TEST_P(RoundGolden, NearestEvenSaturating) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, RoundGolden,
-                         testing::Values(GoldenFormat{"bf16", "bf16"}, GoldenFormat{"fp16", "fp16"},
-                                         GoldenFormat{"e2m1", "fp4_e2m1"},
-                                         GoldenFormat{"e3m2", "fp6_e3m2"},
-                                         GoldenFormat{"e4m3fn", "fp8_e4m3"},
-                                         GoldenFormat{"e5m2", "fp8_e5m2"}),
-                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Formats, RoundGolden, testing::ValuesIn(golden::kRounded), NameOf);
 
 // An integer type with these codes, if the notation has one.
 std::optional<Integer> IntegerOf(int smallest, int largest) {
@@ -112,26 +76,10 @@ std::optional<Integer> IntegerOf(int smallest, int largest) {
   return std::nullopt;
 }
 
-nlohmann::json ReadJson(const std::string& name) {
-  std::ifstream file = OpenGolden(name);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  // Python writes NaN, which JSON lacks.
-  for (size_t at = text.find("NaN"); at != std::string::npos; at = text.find("NaN", at)) {
-    text.replace(at, 3, "null");
-  }
-  return nlohmann::json::parse(text);
-}
-
-std::vector<float> FloatsOf(const nlohmann::json& bits) {
-  std::vector<float> values;
-  for (const auto& value : bits) values.push_back(FromBits(value));
-  return values;
-}
-
 TEST(TorchGolden, ReciprocalIsPyTorchsArithmetic) {
   int compared = 0;
-  const nlohmann::json golden = ReadJson("torch_fake_quantize.json");
-  for (const auto& test : golden.at("cases")) {
+  const nlohmann::json vectors = ReadJson("torch_fake_quantize.json");
+  for (const auto& test : vectors.at("cases")) {
     SCOPED_TRACE(test.at("name").get<std::string>());
     const auto integer = IntegerOf(test.at("qmin"), test.at("qmax"));
     ASSERT_TRUE(integer.has_value());
@@ -162,20 +110,19 @@ TEST(TorchGolden, ReciprocalIsPyTorchsArithmetic) {
   EXPECT_GT(compared, 1500);
 }
 
-class MxGolden : public testing::TestWithParam<GoldenFormat> {};
+class MxGolden : public testing::TestWithParam<const char*> {};
 
 TEST_P(MxGolden, ValuesAndScales) {
-  const nlohmann::json golden = ReadJson("mx_blocks.json");
-  const NumberFormat format = MustParse(GetParam().notation).format;
-  const std::string file = GetParam().file;
+  const nlohmann::json vectors = ReadJson("mx_blocks.json");
+  const NumberFormat format = MustParse(GetParam()).format;
   const bool integer = std::holds_alternative<Integer>(format.element);
   // The scale of MXINT8's codes holds the elements' 2^-6, too.
   const int fraction_bits = integer ? 6 : 0;
-  const nlohmann::json& exponents = golden.at(file + "_scale_exponent");
-  ASSERT_EQ(golden.at("in").size(), 12U);
-  for (size_t block = 0; block < golden.at("in").size(); ++block) {
-    const std::vector<float> values = FloatsOf(golden.at("in")[block]);
-    const std::vector<float> expected = FloatsOf(golden.at(file)[block]);
+  const nlohmann::json& exponents = vectors.at(std::string(GetParam()) + "_scale_exponent");
+  ASSERT_EQ(vectors.at("in").size(), 12U);
+  for (size_t block = 0; block < vectors.at("in").size(); ++block) {
+    const std::vector<float> values = FloatsOf(vectors.at("in")[block]);
+    const std::vector<float> expected = FloatsOf(vectors.at(GetParam())[block]);
     std::vector<float> rounded(values.size()), fast(values.size());
     float scale = 0, fast_scale = 0;
     RoundBlocksReference(format, {.block = 32}, values, rounded, {&scale, 1});
@@ -192,14 +139,8 @@ TEST_P(MxGolden, ValuesAndScales) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, MxGolden,
-                         testing::Values(GoldenFormat{"mxfp8_e4m3", "mxfp8_e4m3"},
-                                         GoldenFormat{"mxfp8_e5m2", "mxfp8_e5m2"},
-                                         GoldenFormat{"mxfp6_e3m2", "mxfp6_e3m2"},
-                                         GoldenFormat{"mxfp6_e2m3", "mxfp6_e2m3"},
-                                         GoldenFormat{"mxfp4_e2m1", "mxfp4_e2m1"},
-                                         GoldenFormat{"mxint8", "mxint8"}),
-                         NameOf);
+INSTANTIATE_TEST_SUITE_P(Formats, MxGolden, testing::ValuesIn(golden::kMxFormats),
+                         [](const auto& format) { return std::string(format.param); });
 
 std::vector<float> RoundBlock(std::string_view notation, const std::vector<float>& values) {
   std::vector<float> rounded(values.size());
@@ -208,43 +149,43 @@ std::vector<float> RoundBlock(std::string_view notation, const std::vector<float
 }
 
 TEST(MxSpecialGolden, AgreesOnBlocksThatHoldNanOrInfinity) {
-  const nlohmann::json golden = ReadJson("mx_special.json");
+  const nlohmann::json vectors = ReadJson("mx_special.json");
   const float infinity = std::numeric_limits<float>::infinity();
   for (const char* name : {"mxfp8_e4m3", "mxfp4_e2m1", "mxint8"}) {
     for (const float special : {infinity, -infinity, std::nanf("")}) {
       EXPECT_THAT(RoundBlock(name, {special, 1, 2}), testing::Each(testing::IsNan()));
     }
   }
-  ASSERT_EQ(golden.at("block with nan")[0].size(), 3U);
-  ASSERT_EQ(golden.at("block with +inf")[0].size(), 3U);
+  ASSERT_EQ(vectors.at("block with nan")[0].size(), 3U);
+  ASSERT_EQ(vectors.at("block with +inf")[0].size(), 3U);
 }
 
 TEST(MxSpecialGolden, DiffersWhereTheLibrarysLogarithmIsInexact) {
-  const nlohmann::json golden = ReadJson("mx_special.json");
+  const nlohmann::json vectors = ReadJson("mx_special.json");
   // floor(log2 7.9999995) is 2: scale 1, and 6 saturates. The library takes 3 and gives 8.
-  EXPECT_EQ(golden.at("pred(8.0) log2 error: in=7.9999995")[0][0], 8.0);
+  EXPECT_EQ(vectors.at("pred(8.0) log2 error: in=7.9999995")[0][0], 8.0);
   EXPECT_EQ(RoundBlock("mxfp4_e2m1", {std::nextafter(8.0F, 0.0F), 0, 0}).front(), 6.0F);
-  EXPECT_EQ(RoundBlock("mxfp4_e2m1", {8, 0, 0}).front(), golden.at("amax=8")[0][0].get<float>());
+  EXPECT_EQ(RoundBlock("mxfp4_e2m1", {8, 0, 0}).front(), vectors.at("amax=8")[0][0].get<float>());
   // 1.9999999 has floor(log2) 0: scale 2^-8, 511.99997 saturates to 448. It agrees.
   EXPECT_EQ(RoundBlock("mxfp8_e4m3", {std::nextafter(2.0F, 0.0F), 1}).front(), 1.75F);
 }
 
 TEST(MxSpecialGolden, Mxint8SaturatesSymmetrically) {
-  const nlohmann::json golden = ReadJson("mx_special.json");
+  const nlohmann::json vectors = ReadJson("mx_special.json");
   const std::vector<float> large = {-2, 2, 1};
-  EXPECT_EQ(RoundBlock("mxint8", large), golden.at("int8 -2")[0].get<std::vector<float>>());
+  EXPECT_EQ(RoundBlock("mxint8", large), vectors.at("int8 -2")[0].get<std::vector<float>>());
   const std::vector<float> below = {1.9999F, -1.9999F, 1};
   EXPECT_EQ(RoundBlock("mxint8", below),
-            golden.at("int8 1.9999 only")[0].get<std::vector<float>>());
+            vectors.at("int8 1.9999 only")[0].get<std::vector<float>>());
 }
 
 TEST(MxSpecialGolden, FloorOfTheLogarithmIsExactNextToPowersOfTwo) {
   const NumberFormat format = MustParse("mxfp4_e2m1").format;
-  const nlohmann::json golden = ReadJson("mx_special.json");
+  const nlohmann::json vectors = ReadJson("mx_special.json");
   const std::string key =
       "floats just below 2^k whose torch.floor(log2) is wrong (of 8), vectorised kernel";
-  ASSERT_EQ(golden.at(key).size(), 37U);
-  for (const auto& row : golden.at(key)) {
+  ASSERT_EQ(vectors.at(key).size(), 37U);
+  for (const auto& row : vectors.at(key)) {
     const int power = row[0];
     float value = std::ldexp(1.0F, power);
     EXPECT_EQ(ScaleForMagnitude(format, value), std::ldexp(1.0F, power - 2));
@@ -256,17 +197,16 @@ TEST(MxSpecialGolden, FloorOfTheLogarithmIsExactNextToPowersOfTwo) {
 }
 
 TEST(CfloatGolden, DecodesBothReadings) {
-  const nlohmann::json golden = ReadJson("cfloat8_decode.json");
-  ASSERT_EQ(golden.size(), 10U);
-  for (const auto& [name, codes] : golden.items()) {
+  const nlohmann::json vectors = ReadJson("cfloat8_decode.json");
+  ASSERT_EQ(vectors.size(), 10U);
+  for (const auto& [name, codes] : vectors.items()) {
     SCOPED_TRACE(name);
-    const size_t bias_at = name.find("_bias");
-    const std::string notation = name.substr(0, bias_at) + ":bias=" + name.substr(bias_at + 5);
+    const golden::CfloatName cfloat = golden::CfloatNameOf(name);
+    const std::string notation = cfloat.Notation();
     const ElementType gradual = MustParse(notation).format.element;
     const ElementType literal = MustParse(notation + ":literal").format.element;
     // The same values through the tensor's bias as a scale.
-    const ElementType scaled = MustParse(name.substr(0, bias_at)).format.element;
-    const int bias = std::stoi(name.substr(bias_at + 5));
+    const ElementType scaled = MustParse(cfloat.format).format.element;
     ASSERT_EQ(codes.size(), 128U);
     for (const auto& row : codes) {
       const uint32_t code = row.at("code");
@@ -275,7 +215,7 @@ TEST(CfloatGolden, DecodesBothReadings) {
       const float literal_value = other.is_null() ? value : other.get<float>();
       EXPECT_EQ(Decode(gradual, code), value);
       EXPECT_EQ(Decode(literal, code), literal_value);
-      EXPECT_EQ(std::ldexp(Decode(scaled, code), -bias), value);
+      EXPECT_EQ(std::ldexp(Decode(scaled, code), -cfloat.bias), value);
       EXPECT_EQ(Encode(gradual, value), code);
       EXPECT_EQ(Encode(literal, literal_value), code);
       EXPECT_EQ(Decode(gradual, code | 128), -value);
@@ -284,11 +224,10 @@ TEST(CfloatGolden, DecodesBothReadings) {
 }
 
 TEST(LectureGolden, AdaptivFloat) {
-  const nlohmann::json golden = ReadJson("lecture_formats.json");
+  const nlohmann::json vectors = ReadJson("lecture_formats.json");
   int compared = 0;
-  for (const auto& test : golden.at("adaptivfloat")) {
-    const int bits = test.at("n"), exponent_bits = test.at("e");
-    const std::string notation = "af" + std::to_string(bits) + "_" + std::to_string(exponent_bits);
+  for (const auto& test : vectors.at("adaptivfloat")) {
+    const std::string notation = golden::AdaptivFloatNotation(test);
     SCOPED_TRACE(notation);
     const NumberFormat format = MustParse(notation).format;
     const std::vector<float> values = FloatsOf(test.at("in"));
@@ -312,14 +251,10 @@ TEST(LectureGolden, AdaptivFloat) {
 }
 
 TEST(LectureGolden, LogNet) {
-  const nlohmann::json golden = ReadJson("lecture_formats.json");
+  const nlohmann::json vectors = ReadJson("lecture_formats.json");
   int compared = 0;
-  for (const auto& test : golden.at("lognet")) {
-    const bool square_root = test.at("base").is_string();
-    const std::string notation = "log" + std::to_string(test.at("bits").get<int>()) +
-                                 (square_root ? ":sqrt2" : "") +
-                                 (test.at("signed").get<int>() != 0 ? "" : ":unsigned") +
-                                 ":fsr=" + std::to_string(test.at("FSR").get<int>());
+  for (const auto& test : vectors.at("lognet")) {
+    const std::string notation = golden::LogNetNotation(test);
     SCOPED_TRACE(notation);
     const NumberFormat format = MustParse(notation).format;
     const Scaling scaling{.scale = ScaleForMagnitude(format, 1)};
@@ -338,8 +273,8 @@ TEST(LectureGolden, LogNet) {
 // Unsigned codes over [0, alpha]. The reference is computed in double, so results differ by
 // float32's rounding of the scale, codes do not.
 TEST(LectureGolden, Pact) {
-  const nlohmann::json golden = ReadJson("lecture_formats.json");
-  for (const auto& test : golden.at("pact")) {
+  const nlohmann::json vectors = ReadJson("lecture_formats.json");
+  for (const auto& test : vectors.at("pact")) {
     const Integer element{.bits = test.at("k"), .is_signed = false};
     const double alpha = test.at("alpha");
     const double steps = std::ldexp(1.0, element.bits) - 1;

@@ -4,13 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "engine/quantize/group_rounding.h"
 #include "tests/engine/quantize/group_oracle.h"
+#include "tests/golden/vectors.h"
 
 namespace bitscape::quantize {
 namespace {
@@ -237,22 +236,17 @@ TEST(RoundActivations, BitnetTokensAreAbsmaxIntegers) {
 class MxBlocks : public testing::TestWithParam<const char*> {};
 
 TEST_P(MxBlocks, EqualTheGoldenVectorsWithStrides) {
-  std::ifstream file(std::string(BITSCAPE_GOLDEN_DIR) + "/mx_blocks.json");
-  const nlohmann::json golden = nlohmann::json::parse(file);
-  const auto value = [](const nlohmann::json& bits) {
-    return std::bit_cast<float>(
-        static_cast<uint32_t>(std::stoul(bits.get<std::string>(), nullptr, 16)));
-  };
-  const nlohmann::json& in = golden["in"];
-  const nlohmann::json& out = golden[GetParam()];
-  const nlohmann::json& exponents = golden[std::string(GetParam()) + "_scale_exponent"];
+  const nlohmann::json vectors = golden::ReadJson("mx_blocks.json");
+  const nlohmann::json& in = vectors.at("in");
+  const nlohmann::json& out = vectors.at(GetParam());
+  const nlohmann::json& exponents = vectors.at(std::string(GetParam()) + "_scale_exponent");
   const size_t width = in.size();
   ASSERT_GT(width, 0U);
   std::vector<float> values(32 * width), expected(32 * width);
   for (size_t block = 0; block < width; ++block) {
     for (size_t i = 0; i < 32; ++i) {
-      values[i * width + block] = value(in[block][i]);
-      expected[i * width + block] = value(out[block][i]);
+      values[i * width + block] = golden::FromBits(in[block][i]);
+      expected[i * width + block] = golden::FromBits(out[block][i]);
     }
   }
   const TensorLayout layout{.outer = 1, .axis = 32, .inner = static_cast<int64_t>(width)};
@@ -269,9 +263,7 @@ TEST_P(MxBlocks, EqualTheGoldenVectorsWithStrides) {
   EXPECT_EQ(Rounded(Parse(GetParam()), {}, layout, values), rounded.values);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, MxBlocks,
-                         testing::Values("mxfp8_e4m3", "mxfp8_e5m2", "mxfp6_e3m2", "mxfp6_e2m3",
-                                         "mxfp4_e2m1", "mxint8"),
+INSTANTIATE_TEST_SUITE_P(Formats, MxBlocks, testing::ValuesIn(golden::kMxFormats),
                          [](const auto& format) { return std::string(format.param); });
 
 }  // namespace

@@ -6,10 +6,10 @@
 
 #include <cfloat>
 #include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 #include <vector>
+
+#include "tests/golden/vectors.h"
 
 namespace bitscape::quantize {
 namespace {
@@ -61,9 +61,7 @@ double SquaredError(const Scaling& scaling, std::span<const float> values) {
 class WeightsGolden : public testing::Test {
  protected:
   void SetUp() override {
-    std::ifstream file(std::string(BITSCAPE_GOLDEN_DIR) + "/lecture_formats.json");
-    ASSERT_TRUE(file.is_open());
-    golden_ = nlohmann::json::parse(file).at("weights");
+    golden_ = golden::ReadJson("lecture_formats.json").at("weights");
     for (const auto& row : golden_.at("W")) {
       rows_.push_back(row.get<std::vector<float>>());
       layer_.insert(layer_.end(), rows_.back().begin(), rows_.back().end());

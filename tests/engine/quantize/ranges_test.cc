@@ -6,9 +6,7 @@
 
 #include <cfloat>
 #include <cmath>
-#include <fstream>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <random>
 #include <variant>
@@ -18,6 +16,7 @@
 #include "engine/quantize/fit_levels.h"
 #include "engine/quantize/range_methods.h"
 #include "engine/quantize/tensor_rounding.h"
+#include "tests/golden/vectors.h"
 
 namespace bitscape::quantize {
 namespace {
@@ -163,11 +162,9 @@ TEST(Bounds, AreWhatIsWritten) {
 
 // q = round(clip(x, 0, alpha) (2^k - 1) / alpha) alpha / (2^k - 1)
 TEST(Bounds, PactRoundsAsThePaperDoes) {
-  std::ifstream file(std::string(BITSCAPE_GOLDEN_DIR) + "/lecture_formats.json");
-  ASSERT_TRUE(file.is_open());
-  const nlohmann::json golden = nlohmann::json::parse(file).at("pact");
-  ASSERT_GT(golden.size(), 0U);
-  for (const auto& test : golden) {
+  const nlohmann::json tests = golden::ReadJson("lecture_formats.json").at("pact");
+  ASSERT_GT(tests.size(), 0U);
+  for (const auto& test : tests) {
     const double alpha = test.at("alpha").get<double>();
     const auto quantizer = Format("uint" + std::to_string(test.at("k").get<int>()) +
                                   ":pact=" + nlohmann::json(alpha).dump());
