@@ -74,6 +74,15 @@ std::vector<float> DecisionBoundaries(const ElementType& element, Rounding round
   return boundaries;
 }
 
+double UnitOfCodes(const NumberFormat& format) {
+  if (!format.scale.has_value()) return 1;
+  constexpr int kSmallestE8m0 = -127;
+  const ScaleLevel& scale = *format.scale;
+  if (scale.encoding == ScaleEncoding::kFixed) return std::ldexp(1.0, scale.min_exponent);
+  const bool is_e8m0 = scale.encoding == ScaleEncoding::kPowerOfTwo && scale.has_nan;
+  return is_e8m0 ? std::ldexp(1.0, scale.min_exponent - kSmallestE8m0) : 1;
+}
+
 std::vector<Field> FieldsOf(const NumberFormat& format) {
   struct Visitor {
     int fraction_bits;
@@ -93,8 +102,7 @@ std::vector<Field> FieldsOf(const NumberFormat& format) {
       return {{"index", ElementBits(ElementType(type))}};
     }
   };
-  const bool fixed = format.scale.has_value() && format.scale->encoding == ScaleEncoding::kFixed;
-  const int fraction_bits = fixed ? std::max(0, -format.scale->min_exponent) : 0;
+  const int fraction_bits = std::max(0, -std::ilogb(UnitOfCodes(format)));
   std::vector<Field> fields = std::visit(Visitor{fraction_bits}, format.element);
   std::erase_if(fields, [](const Field& field) { return field.bits == 0; });
   return fields;

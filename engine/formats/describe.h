@@ -23,6 +23,10 @@ absl::StatusOr<std::vector<float>> LevelsOf(const ElementType& element);
 std::vector<float> DecisionBoundaries(const ElementType& element, Rounding rounding,
                                       std::span<const float> levels);
 
+// The power of two that belongs to the codes rather than to what data decides: 2^-F of fixedN.F,
+// 2^-6 of mxint8, whose scale is E8M0's 2^-127..2^127 in MX v1.0; 1 elsewhere.
+double UnitOfCodes(const NumberFormat& format);
+
 // A code's bits, most significant first, cut into fields.
 struct Field {
   std::string name;  // "sign", "exponent", "mantissa", "integer", "fraction", "index"

@@ -10,6 +10,7 @@
 #include "engine/formats/catalog.h"
 #include "engine/formats/codec.h"
 #include "engine/formats/describe.h"
+#include "engine/quantize/fit_levels.h"
 
 namespace bitscape::server {
 namespace {
@@ -61,6 +62,7 @@ std::string ScaleText(const formats::Quantizer& quantizer) {
   const bool blocks = quantizer.granularity == formats::Granularity::kBlock;
   const std::string then =
       blocks ? fmt::format(" for each {} values, then ", quantizer.block_size) : ", then ";
+  const int unit = std::ilogb(formats::UnitOfCodes(format));
   for (const auto& level : {format.scale, format.tensor_scale}) {
     if (!level) {
       continue;
@@ -71,8 +73,8 @@ std::string ScaleText(const formats::Quantizer& quantizer) {
         text += "float32";
         break;
       case formats::ScaleEncoding::kPowerOfTwo:
-        text += fmt::format("power of two, {} bits, 2^{} to 2^{}", level->bits, level->min_exponent,
-                            level->max_exponent);
+        text += fmt::format("power of two, {} bits, 2^{} to 2^{}", level->bits,
+                            level->min_exponent - unit, level->max_exponent - unit);
         break;
       case formats::ScaleEncoding::kFixed:
         text += fmt::format("2^{}", level->min_exponent);
@@ -87,17 +89,36 @@ std::string ScaleText(const formats::Quantizer& quantizer) {
                              : text;
 }
 
-// The scale where it is a constant of the format; 1 where it comes from the data.
-double ConstantScale(const formats::NumberFormat& format) {
-  const bool constant = format.scale && format.scale->encoding == formats::ScaleEncoding::kFixed;
-  return constant ? std::ldexp(1.0, format.scale->min_exponent) : 1;
+// "for each 32" in a row's summary is the default: what this quantizer has instead.
+std::string WithGroups(std::string summary, const formats::Quantizer& quantizer) {
+  const std::string usual = fmt::format("for each {}", quantizer.format.block_size);
+  const size_t at = summary.find(usual);
+  if (quantizer.format.block_size == 0 || at == std::string::npos) {
+    return summary;
+  }
+  const auto with = [&](const std::string& groups) {
+    return summary.replace(at, usual.size(), groups);
+  };
+  switch (quantizer.granularity) {
+    case formats::Granularity::kBlock:
+      return with(fmt::format("for each {}", quantizer.block_size));
+    case formats::Granularity::kTensor:
+      return with("for the tensor");
+    case formats::Granularity::kChannel:
+      return with("for each channel");
+    case formats::Granularity::kToken:
+      return with("for each token");
+    case formats::Granularity::kPosition:
+      return with("for each position");
+  }
+  BITSCAPE_CHECK(false, "every Granularity has a case");
 }
 
 // The summary of the catalogue's row; a plain description for formats that have none.
 std::string Summary(const formats::Quantizer& quantizer) {
   for (const formats::CatalogRow& row : formats::Catalog()) {
     if (row.name == quantizer.format.name) {
-      return std::string(row.summary);
+      return WithGroups(std::string(row.summary), quantizer);
     }
   }
   struct Visitor {
@@ -113,20 +134,72 @@ std::string Summary(const formats::Quantizer& quantizer) {
                          type.is_signed ? "signed" : "unsigned");
     }
     std::string operator()(const formats::LevelSet& type) const {
-      return fmt::format("{} levels found from the data", type.levels);
+      return type.fit == formats::LevelFit::kDorefa
+                 ? fmt::format("weights: {} levels of tanh(w), within +-1", type.levels)
+                 : fmt::format("{} levels found from the data", type.levels);
     }
   };
   return std::visit(Visitor{}, quantizer.format.element);
+}
+
+// Whether the levels are the same for all data, at scale 1; and so the boundaries.
+bool HasOwnLevels(formats::LevelFit fit) {
+  switch (fit) {
+    case formats::LevelFit::kUnit:
+    case formats::LevelFit::kMeanAbs:
+    case formats::LevelFit::kTwn:
+    case formats::LevelFit::kAbsMean:
+    case formats::LevelFit::kDorefa:
+      return true;
+    case formats::LevelFit::kKmeans:
+    case formats::LevelFit::kLloydMax:
+    case formats::LevelFit::kTtq:
+      return false;
+  }
+  BITSCAPE_CHECK(false, "every LevelFit has a case");
+}
+bool HasOwnBoundaries(const formats::Quantizer& quantizer, formats::LevelFit fit) {
+  const bool nearest = quantizer.rounding == formats::Rounding::kNearestEven ||
+                       quantizer.rounding == formats::Rounding::kNearestAway;
+  // TWN's threshold and DoReFa's largest tanh are the data's.
+  return nearest && fit != formats::LevelFit::kTwn && fit != formats::LevelFit::kDorefa;
+}
+
+void AddLevelSetTables(const formats::Quantizer& quantizer, const formats::LevelSet& type,
+                       const std::vector<formats::Field>& fields, v1::Format& proto) {
+  if (!HasOwnLevels(type.fit)) {
+    return;
+  }
+  // Data whose scale is 1.
+  constexpr float kUnitData[] = {-1, 1};
+  const absl::StatusOr<formats::Scaling> fitted =
+      quantize::FitLevels(quantizer, {.values = kUnitData, .weights = {}});
+  BITSCAPE_CHECK(fitted.ok() && fitted->scale == 1, "data of magnitude 1 has scale 1");
+  const formats::LevelTable& table = *fitted->levels;
+  for (size_t i = 0; i < table.levels.size(); ++i) {
+    v1::Format::Code& row = *proto.add_codes();
+    row.set_code(static_cast<int32_t>(i));
+    row.set_bits(DrawBits(static_cast<uint32_t>(i), fields));
+    row.set_value(fmt::format("{}", table.levels[i]));
+    v1::Format::Level& level = *proto.add_levels();
+    level.set_value(table.levels[i]);
+    if (i > 0 && HasOwnBoundaries(quantizer, type.fit)) {
+      const float boundary = table.boundaries[i - 1];
+      level.set_lower_boundary(table.ties_up[i - 1] != 0 ? boundary
+                                                         : std::nextafter(boundary, HUGE_VALF));
+    }
+  }
 }
 
 // Decode table, and levels with their boundaries. Levels that data decides have neither.
 void AddTables(const formats::Quantizer& quantizer, const std::vector<formats::Field>& fields,
                v1::Format& proto) {
   const formats::NumberFormat& format = quantizer.format;
-  if (std::holds_alternative<formats::LevelSet>(format.element)) {
+  if (const auto* const levels = std::get_if<formats::LevelSet>(&format.element)) {
+    AddLevelSetTables(quantizer, *levels, fields, proto);
     return;
   }
-  const double scale = ConstantScale(format);
+  const double scale = formats::UnitOfCodes(format);
   for (uint32_t code = 0; code < uint32_t{1} << proto.bits(); ++code) {
     v1::Format::Code& row = *proto.add_codes();
     row.set_code(static_cast<int32_t>(code));
@@ -159,7 +232,7 @@ v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes) {
   const int bits = formats::ElementBits(format);
   proto.set_bits(bits);
   proto.set_bits_per_value(formats::StorageBits(quantizer, 1, kGroupElements) / kGroupElements);
-  const double scale = ConstantScale(format);
+  const double scale = formats::UnitOfCodes(format);
   const double smallest = formats::SmallestFinite(format.element) * scale;
   proto.set_largest(formats::LargestFinite(format.element) * scale);
   proto.set_smallest(smallest);

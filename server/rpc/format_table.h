@@ -6,7 +6,8 @@
 
 namespace bitscape::server {
 
-// `with_codes`: the decode table, where there are at most 256 codes.
+// `with_codes`: the decode table, where there are at most 256 codes and their values, at scale 1,
+// are the same for all data.
 v1::Format ToProto(const formats::Quantizer& quantizer, bool with_codes);
 
 }  // namespace bitscape::server

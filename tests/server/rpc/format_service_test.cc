@@ -149,6 +149,69 @@ TEST_F(FormatServiceTest, DrawsInfinitiesAndIntegers) {
   EXPECT_FALSE(format.codes(0x80).unused());
 }
 
+TEST_F(FormatServiceTest, DrawsLevelsThatDataDoesNotDecide) {
+  v1::Format format;
+  const auto values = [&](const std::string& name) {
+    EXPECT_TRUE(Get(name, &format).ok()) << name;
+    std::string text;
+    for (const v1::Format::Code& code : format.codes()) {
+      text += fmt::format("{}={} ", code.bits(), code.value());
+    }
+    return text;
+  };
+  EXPECT_EQ(values("binary:unit"), "0=-1 1=1 ");
+  EXPECT_EQ(format.levels(1).lower_boundary(), 0);
+  EXPECT_EQ(values("ternary:unit"), "00=-1 01=0 10=1 ");
+  EXPECT_EQ(format.levels(1).lower_boundary(), -0.5);
+  EXPECT_EQ(format.levels(2).lower_boundary(), std::nextafter(0.5F, 1.0F));
+  EXPECT_EQ(values("ternary:unit:stochastic"), "00=-1 01=0 10=1 ");
+  EXPECT_FALSE(format.levels(2).has_lower_boundary());
+  EXPECT_EQ(values("dorefa2"), "00=-1 01=-0.33333334 10=0.33333334 11=1 ");
+  EXPECT_FALSE(format.levels(2).has_lower_boundary()) << "the data's largest tanh decides";
+  EXPECT_EQ(values("ternary"), "00=-1 01=0 10=1 ");
+  EXPECT_FALSE(format.levels(2).has_lower_boundary()) << "0.7 of the data's mean";
+  EXPECT_EQ(values("ternary:absmean"), "00=-1 01=0 10=1 ");
+  EXPECT_TRUE(format.levels(2).has_lower_boundary());
+  EXPECT_EQ(values("ternary:ttq"), "");
+  ASSERT_TRUE(Get("dorefa8", &format).ok());
+  EXPECT_EQ(format.codes_size(), 256);
+  EXPECT_EQ(format.summary(), "weights: 256 levels of tanh(w), within +-1");
+}
+
+TEST_F(FormatServiceTest, DrawsMxint8InSixtyFourths) {
+  v1::Format format;
+  ASSERT_TRUE(Get("mxint8", &format).ok());
+  EXPECT_EQ(format.largest(), 127.0 / 64);
+  EXPECT_EQ(format.smallest(), -127.0 / 64);
+  EXPECT_EQ(format.smallest_positive(), 1.0 / 64);
+  EXPECT_EQ(format.scale(), "power of two, 8 bits, 2^-127 to 2^127 for each 32 values");
+  ASSERT_EQ(format.codes_size(), 256);
+  EXPECT_EQ(format.codes(1).value(), "0.015625");
+  EXPECT_EQ(format.codes(1).bits(), "0 0 000001");
+  EXPECT_EQ(format.codes(0x7f).value(), "1.984375");
+  EXPECT_EQ(format.codes(0x80).value(), "-2");
+  EXPECT_TRUE(format.codes(0x80).unused());
+  EXPECT_EQ(format.levels(0).value(), -127.0 / 64);
+  EXPECT_EQ(format.levels(128).lower_boundary(), std::nextafter(0.5F, 1.0F) / 64);
+  ASSERT_TRUE(Get("mxint8:full", &format).ok());
+  EXPECT_EQ(format.smallest(), -2);
+  EXPECT_FALSE(format.codes(0x80).unused());
+}
+
+TEST_F(FormatServiceTest, SummariesTellTheGroupsThatShareAScale) {
+  v1::Format format;
+  const auto summary = [&](const std::string& name) {
+    EXPECT_TRUE(Get(name, &format).ok()) << name;
+    return format.summary();
+  };
+  EXPECT_EQ(summary("mxfp4_e2m1"), "fp4_e2m1, a power of two for each 32");
+  EXPECT_EQ(summary("mxfp4_e2m1:block16"), "fp4_e2m1, a power of two for each 16");
+  EXPECT_EQ(summary("nvfp4:block64"),
+            "fp4_e2m1, an fp8_e4m3 scale for each 64, a float32 of the tensor");
+  EXPECT_EQ(summary("bfp8:channel"), "8-bit mantissas, an 8-bit exponent for each channel");
+  EXPECT_EQ(summary("bfp8:tensor"), "8-bit mantissas, an 8-bit exponent for the tensor");
+}
+
 TEST_F(FormatServiceTest, HasNoTableForWideFormats) {
   v1::Format format;
   ASSERT_TRUE(Get("fp16", &format).ok());
