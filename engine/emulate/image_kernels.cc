@@ -54,7 +54,7 @@ class RoundImagesKernel : public Kernel {
                  [&](std::span<const float> values, std::span<float> rounded, int64_t image) {
                    const formats::RandomKey key = KeyOf(spec_, context, image);
                    if (to_codes_) {
-                     RoundToCodes(values, rounded, key, context.scratch);
+                     CodesOfImage(values, rounded, key, context.scratch);
                    } else {
                      quantize::RoundActivations(spec_.quantizer, spec_.calibrated, spec_.layout,
                                                 values, rounded, key, context.scratch);
@@ -63,7 +63,7 @@ class RoundImagesKernel : public Kernel {
   }
 
  private:
-  void RoundToCodes(std::span<const float> values, std::span<float> codes, formats::RandomKey key,
+  void CodesOfImage(std::span<const float> values, std::span<float> codes, formats::RandomKey key,
                     std::vector<float>& scratch) const {
     std::vector<formats::Scaling> scalings;
     const absl::Status status =
