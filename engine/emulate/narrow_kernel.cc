@@ -32,17 +32,8 @@ class NarrowKernel : public Kernel {
               .stream = spec_.stream,
               .first = static_cast<uint64_t>(first_image * outputs * steps)},
              sums, scratch);
-    const ChannelStride channels = OutputChannels(node_);
-    float* out = static_cast<float*>(result_data);
-    for (size_t i = 0; i < sums.size(); ++i) {
-      const size_t channel =
-          static_cast<size_t>(static_cast<int64_t>(i) / channels.inner % channels.channels);
-      float value = static_cast<float>(sums[i]);
-      if (!spec_.scales.empty()) {
-        value *= spec_.scales[spec_.scales.size() == 1 ? 0 : channel];
-      }
-      out[i] = spec_.bias.empty() ? value : value + spec_.bias[channel];
-    }
+    ScaleSums<double>(OutputChannels(node_), sums, spec_.scales, spec_.bias,
+                      static_cast<float*>(result_data));
   }
 
  private:

@@ -102,16 +102,7 @@ class PlainMacKernel : public Kernel {
               std::span<float> out) const {
     std::vector<Sum> sums(out.size());
     SumProducts(node_, spec_.shapes[0], src, weights_shape, weights, std::span<Sum>(sums));
-    const ChannelStride channels = OutputChannels(node_);
-    for (size_t i = 0; i < out.size(); ++i) {
-      const size_t channel =
-          static_cast<size_t>(static_cast<int64_t>(i) / channels.inner % channels.channels);
-      float value = static_cast<float>(sums[i]);
-      if (!spec_.scales.empty()) {
-        value *= spec_.scales[spec_.scales.size() == 1 ? 0 : channel];
-      }
-      out[i] = spec_.bias.empty() ? value : value + spec_.bias[channel];
-    }
+    ScaleSums<Sum>(OutputChannels(node_), sums, spec_.scales, spec_.bias, out.data());
   }
 
   const network::Node node_;

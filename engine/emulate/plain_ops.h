@@ -36,8 +36,26 @@ void SumProducts(const network::Node& node, const network::Shape& src_shape,
 struct ChannelStride {
   int64_t channels = 1;
   int64_t inner = 1;
+  size_t ChannelOf(size_t element) const {
+    return static_cast<size_t>(static_cast<int64_t>(element) / inner % channels);
+  }
 };
 ChannelStride OutputChannels(const network::Node& mac);
+
+// Sums as values: times the scale of all or of their channel, plus their channel's bias. `scales`
+// (one, or one a channel) and `bias` may be empty.
+template <typename Sum>
+void ScaleSums(ChannelStride channels, std::span<const Sum> sums, std::span<const float> scales,
+               std::span<const float> bias, float* values) {
+  for (size_t i = 0; i < sums.size(); ++i) {
+    const size_t channel = channels.ChannelOf(i);
+    float value = static_cast<float>(sums[i]);
+    if (!scales.empty()) {
+      value *= scales[scales.size() == 1 ? 0 : channel];
+    }
+    values[i] = bias.empty() ? value : value + bias[channel];
+  }
+}
 
 // How the elements of an operand of one image lie for its quantizer.
 quantize::TensorLayout OperandLayout(const network::Node& mac, size_t operand,

@@ -209,9 +209,6 @@ class ImageRun {
     const std::vector<float> positions = PositionScalesOf(node, precision.activations, values);
     const network::Tensor* bias = BiasOf(node);
     const ChannelStride channels = OutputChannels(node);
-    const auto channel_of = [&](size_t i) {
-      return static_cast<size_t>(static_cast<int64_t>(i) / channels.inner % channels.channels);
-    };
     const auto position_scale = [&](size_t i) {
       if (positions.empty()) return 1.0F;
       const size_t inner = static_cast<size_t>(channels.inner);
@@ -221,7 +218,7 @@ class ImageRun {
       return positions[maps == 0 ? 0 : i / inner / of_map * inner + i % inner];
     };
     const auto bias_of = [&](size_t i) {
-      return bias == nullptr ? 0.0F : bias->values[channel_of(i)];
+      return bias == nullptr ? 0.0F : bias->values[channels.ChannelOf(i)];
     };
     // Under scales that the image gives, sums of values say the same, rounded once.
     const bool integers = precision.accumulator.kind == quantize::Accumulator::Kind::kInt32 &&
@@ -230,7 +227,8 @@ class ImageRun {
       const ScaledSums scaled = integers ? RunIntegers(node, layer, operands)
                                          : RunNarrow(node, precision, layer, values, operands);
       for (size_t i = 0; i < result.size(); ++i) {
-        result[i] = scaled.sums[i] * scaled.scales[scaled.scales.size() == 1 ? 0 : channel_of(i)];
+        result[i] =
+            scaled.sums[i] * scaled.scales[scaled.scales.size() == 1 ? 0 : channels.ChannelOf(i)];
         result[i] *= position_scale(i);
         result[i] += bias_of(i);
       }
