@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/engine/emulate/generated_models.h"
 #include "tests/engine/emulate/test_support.h"
 #include "tests/engine/network/onnx_builder.h"
 
@@ -50,12 +51,6 @@ double LargestDifference(const PlanResult& a, const PlanResult& b) {
   return largest;
 }
 
-struct Model {
-  std::string name;
-  std::string (*bytes)();
-  int64_t channels, size;
-};
-
 class GeneratedModel : public ::testing::TestWithParam<Model> {
  protected:
   data::Dataset Data() const { return RandomDataset(40, GetParam().channels, GetParam().size); }
@@ -94,13 +89,8 @@ TEST_P(GeneratedModel, StaysNearPlainLoopsInEveryPath) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, GeneratedModel,
-    ::testing::Values(Model{"GroupedConv", bitscape::testing::GroupedConvModel, 1, 28},
-                      Model{"Branches", bitscape::testing::BranchesModel, 3, 32},
-                      Model{"Mlp", bitscape::testing::MlpModel, 1, 28},
-                      Model{"Attention", bitscape::testing::AttentionModel, 1, 16}),
-    [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Models, GeneratedModel, ::testing::ValuesIn(kGeneratedModels),
+                         [](const auto& tested) { return tested.param.name; });
 
 // One product of known input: every code is the same in both evaluators, whose results then differ
 // by the last float operations alone ((sum + bias / scale) * scale against sum * scale + bias: 4

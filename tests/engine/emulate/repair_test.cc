@@ -13,6 +13,7 @@
 #include "engine/emulate/evaluator.h"
 #include "engine/emulate/layer_errors.h"
 #include "engine/network/zoo.h"
+#include "tests/engine/emulate/generated_models.h"
 #include "tests/engine/emulate/test_support.h"
 #include "tests/engine/network/onnx_builder.h"
 
@@ -158,11 +159,6 @@ TEST(AdaRound, RecoversMostOfWhatRoundingLoses) {
 
 network::Network Generated(std::string (*model)()) { return Import(model()); }
 
-struct Model {
-  std::string name;
-  std::string (*bytes)();
-  int64_t channels, size;
-};
 class RepairedModel : public ::testing::TestWithParam<Model> {};
 
 // Grouped and strided convolutions, branches, sums, products of activations.
@@ -187,13 +183,8 @@ TEST_P(RepairedModel, ComesNearerToTheUnquantizedOne) {
   EXPECT_LT(error(quantizers + ",repair=adaround+batchnorm+bias"), plain);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Models, RepairedModel,
-    ::testing::Values(Model{"grouped", bitscape::testing::GroupedConvModel, 1, 28},
-                      Model{"branches", bitscape::testing::BranchesModel, 3, 32},
-                      Model{"mlp", bitscape::testing::MlpModel, 1, 28},
-                      Model{"attention", bitscape::testing::AttentionModel, 1, 16}),
-    [](const auto& tested) { return tested.param.name; });
+INSTANTIATE_TEST_SUITE_P(Models, RepairedModel, ::testing::ValuesIn(kGeneratedModels),
+                         [](const auto& tested) { return tested.param.name; });
 
 // Results depend on the plan alone: not on threads, other plans, or what ran before.
 TEST(Repair, DependsOnThePlanAlone) {

@@ -22,9 +22,6 @@ using testing::HasSubstr;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-Quantizer Parse(std::string_view notation) { return formats::ParseQuantizer(notation).value(); }
-std::string Message(const absl::Status& status) { return std::string(status.message()); }
-
 Distribution Observed(const std::vector<float>& values) {
   RangeStatistics range;
   range.Observe(values);

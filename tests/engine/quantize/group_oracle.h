@@ -6,6 +6,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,11 @@
 #include "engine/quantize/tensor_rounding.h"
 
 namespace bitscape::quantize {
+
+inline formats::Quantizer Parse(std::string_view notation) {
+  return formats::ParseQuantizer(notation).value();
+}
+inline std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 // Families and ranges that every granularity takes.
 inline constexpr std::string_view kOracleFormats[] = {"int8",
@@ -69,7 +75,7 @@ struct Sharing {
   bool dynamic = false;
 };
 inline formats::Quantizer WithSharing(std::string_view notation, const Sharing& sharing) {
-  formats::Quantizer quantizer = formats::ParseQuantizer(notation).value();
+  formats::Quantizer quantizer = Parse(notation);
   quantizer.granularity = sharing.granularity;
   quantizer.block_size = sharing.block_size;
   quantizer.dynamic_range = sharing.dynamic;

@@ -22,8 +22,6 @@ using testing::HasSubstr;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-Quantizer Parse(std::string_view notation) { return formats::ParseQuantizer(notation).value(); }
-
 RangeStatistics Observed(std::vector<float> values) {
   RangeStatistics statistics;
   statistics.Observe(values);
@@ -33,8 +31,6 @@ RangeStatistics Observed(std::vector<float> values) {
 TensorLayout Rows(const std::vector<float>& values, int64_t rows) {
   return {.outer = rows, .axis = static_cast<int64_t>(values.size()) / rows};
 }
-
-std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
 TEST(RangeStatistics, SeesFiniteValuesOnly) {
   const RangeStatistics statistics = Observed({1, kNan, -kInfinity, -3, kInfinity, 2});
@@ -148,6 +144,14 @@ const TensorLayout kLayouts[] = {{.outer = 3, .axis = 40, .inner = 9},
                                  {.outer = 4, .axis = 30, .inner = 1, .segment = 10},
                                  {.outer = 9, .axis = 32, .inner = 1, .segment = 1}};
 
+void ExpectTheDefinition(const Quantizer& quantizer, const TensorLayout& layout,
+                         const std::vector<float>& weights, formats::RandomKey key) {
+  const RoundedTensor rounded = RoundWeights(quantizer, layout, weights, key).value();
+  const OracleTensor expected = OracleRound(quantizer, layout, weights, rounded.tensor_scale, key);
+  EXPECT_EQ(rounded.scalings, expected.scalings);
+  ExpectSameBits(rounded.values, expected.values);
+}
+
 TEST_P(WeightGroups, EqualTheDefinition) {
   uint64_t stream = 0;
   for (const Sharing& sharing :
@@ -159,11 +163,7 @@ TEST_P(WeightGroups, EqualTheDefinition) {
       SCOPED_TRACE(quantizer.ToString() + " layout " + std::to_string(stream));
       const std::vector<float> weights = OracleValues(layout, ++stream);
       const formats::RandomKey key{.seed = 3, .stream = stream, .first = 1000};
-      const RoundedTensor rounded = RoundWeights(quantizer, layout, weights, key).value();
-      const OracleTensor expected =
-          OracleRound(quantizer, layout, weights, rounded.tensor_scale, key);
-      EXPECT_EQ(rounded.scalings, expected.scalings);
-      ExpectSameBits(rounded.values, expected.values);
+      ExpectTheDefinition(quantizer, layout, weights, key);
       if (HasFatalFailure()) return;
     }
   }
@@ -183,11 +183,7 @@ TEST_P(WeightGroups, EqualTheDefinitionAtTheEndsOfFloat32) {
         std::vector<float> weights = OracleValues(layout, ++stream);
         for (float& weight : weights) weight = std::ldexp(weight, exponent);
         const formats::RandomKey key{.seed = 3, .stream = stream};
-        const RoundedTensor rounded = RoundWeights(quantizer, layout, weights, key).value();
-        const OracleTensor expected =
-            OracleRound(quantizer, layout, weights, rounded.tensor_scale, key);
-        EXPECT_EQ(rounded.scalings, expected.scalings);
-        ExpectSameBits(rounded.values, expected.values);
+        ExpectTheDefinition(quantizer, layout, weights, key);
         if (HasFatalFailure()) return;
       }
     }
