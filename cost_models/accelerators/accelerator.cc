@@ -200,7 +200,7 @@ std::optional<OperandWidth> FloatDatapathWidth(int bits) {
 
 absl::Status Validate(const Accelerator& accelerator) {
   if (accelerator.name.empty()) return Invalid("name", "\"\"", "a name");
-  const absl::StatusOr<const Technology*> technology = FindTechnology(accelerator.technology);
+  const absl::StatusOr<Technology> technology = Technology::Make({.node = accelerator.technology});
   BITSCAPE_RETURN_IF_ERROR(AsInvalid("technology", technology.status()));
   BITSCAPE_RETURN_IF_ERROR(AsInvalid("mac_family", FindMacFamily(accelerator.mac_family).status()));
   BITSCAPE_RETURN_IF_ERROR(CheckInteger("array_rows", accelerator.array_rows, 1, kMaxArraySide));
@@ -214,7 +214,7 @@ absl::Status Validate(const Accelerator& accelerator) {
     BITSCAPE_RETURN_IF_ERROR(
         CheckDatapath(accelerator.datapaths[i], fmt::format("datapaths[{}]", i)));
   }
-  return CheckMemories(accelerator, **technology);
+  return CheckMemories(accelerator, *technology);
 }
 
 std::string Accelerator::Digest() const {

@@ -63,7 +63,7 @@ absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator) {
   BITSCAPE_RETURN_IF_ERROR(Validate(accelerator));
   Machine machine;
   machine.accelerator = &accelerator;
-  BITSCAPE_ASSIGN_OR_RETURN(machine.technology, FindTechnology(accelerator.technology));
+  BITSCAPE_ASSIGN_OR_RETURN(machine.technology, Technology::Make({.node = accelerator.technology}));
   BITSCAPE_ASSIGN_OR_RETURN(machine.family, FindMacFamily(accelerator.mac_family));
   machine.memories.reserve(accelerator.memories.size());
   for (size_t i = 0; i < accelerator.memories.size(); ++i) {

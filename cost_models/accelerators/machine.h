@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <array>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
@@ -27,7 +28,7 @@ struct PricedMemory {
 
 struct Machine {
   const Accelerator* accelerator = nullptr;
-  const Technology* technology = nullptr;
+  std::optional<Technology> technology;  // always set by PriceMachine
   const MacFamily* family = nullptr;
   std::vector<PricedMemory> memories;  // as in the accelerator
   int element_level = -1;              // the processing elements' weight memory, or -1

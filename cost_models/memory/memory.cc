@@ -62,9 +62,8 @@ absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capaci
     }
     const double area_per_bit = one_port ? technology.SramAreaUm2PerBit(capacity_bytes)
                                          : technology.RegisterFileAreaUm2PerBit(capacity_bytes);
-    return MemoryCost{
-        .energy_pj_per_bit = technology.SramEnergyPjPerBit(capacity_bytes, width_bits),
-        .area_um2 = area_per_bit * bits};
+    return MemoryCost{.energy_pj_per_bit = technology.SramReadPjPerBit(capacity_bytes, width_bits),
+                      .area_um2 = area_per_bit * bits};
   }
   const std::vector<std::string> names = MemoryPrimitives();
   return absl::InvalidArgumentError(fmt::format("primitive \"{}\" is unknown; known: {}{}",

@@ -5,179 +5,259 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "cost_models/technology/fits.h"
+#include "cost_models/technology/node_scaling.h"
 #include "engine/core/suggest.h"
 
 namespace bitscape::cost_models {
 namespace {
 
-// Fits to published_rows.cc. Energies in pJ, areas in um2, n in bits.
-constexpr double kAdderEnergy[] = {0.00282202, 0.00692521};
-constexpr double kAdderArea[] = {4.12454, 2.68145};
-constexpr double kMultiplierEnergy[] = {0.00299479, 0.000520833};
-constexpr double kMultiplierArea[] = {3.08203, 5.29688};
-constexpr double kFloatAdderEnergy = 0.00618222;
-constexpr double kFloatAdderArea[] = {10.1996, 3.73778};
-constexpr double kFloatMultiplierEnergy = 0.0180187;
-constexpr double kFloatMultiplierArea = 3.50486;
-constexpr double kSramEnergy[] = {0.020077, 0.0492485};
-// CACTI 7 sweep at 45 nm, itrs-lop, 78 points from 0.5 KB to 2 MB: not Horowitz, who gives no
-// areas.
-constexpr double kSramArea[] = {0.4226, 0.0524};
-// Six two-ported RAMs of 128 bytes to 16 KB.
-constexpr double kRegisterFileArea[] = {0.781799, 0.246650};
-constexpr double kSramWidthExponent = -0.397;
 constexpr int kSramReferenceWidth = 64;  // of Horowitz's accesses
-// Aladdin's rows: a register bit, and a 32-bit shifter of 5 stages.
-constexpr double kRegisterEnergy = 0.009;
-constexpr double kRegisterArea = 5.98;
-constexpr double kShifterEnergy = 0.417 / (32 * 5);
-constexpr double kShifterArea = 250.0 / (32 * 5);
-
-constexpr std::string_view kHorowitz = "fit to Horowitz, ISSCC 2014";
-constexpr std::string_view kCacti = "fit to a CACTI 7 sweep, 45 nm itrs-lop, 78 points";
-constexpr std::string_view kBitFusion =
-    "fit to BitFusion's CACTI sweep, 45 nm itrs-hp, its RAMs with one read and one write port";
-constexpr std::string_view kAladdin = "Aladdin 40 nm library, used at 45 nm unscaled";
-
-constexpr Technology kTechnologies[] = {
-    {"45nm",
-     "Horowitz, ISSCC 2014, 45 nm 0.9 V; registers and shifters from Aladdin's 40 nm library"},
-};
+constexpr double kTransistorsPerNand2 = 4;
 
 double NLog2N(double n) { return n * std::log2(n); }
 double Kilobytes(double bytes) { return bytes / 1024; }
+double Levels(double n) { return n > 1 ? std::log2(n) : 0; }
 
 }  // namespace
 
+BlockCost Beside(const BlockCost& a, const BlockCost& b) {
+  return {a.energy_pj + b.energy_pj, a.area_um2 + b.area_um2, std::max(a.delay_ns, b.delay_ns)};
+}
+
+BlockCost Copies(double count, const BlockCost& block) {
+  return {count * block.energy_pj, count * block.area_um2, count > 0 ? block.delay_ns : 0};
+}
+
+BlockCost Switching(double share, const BlockCost& block) {
+  return {share * block.energy_pj, block.area_um2, block.delay_ns};
+}
+
+absl::StatusOr<Technology> Technology::Make(const TechnologyOptions& options) {
+  const NodeRow* node = FindNode(options.node);
+  if (node == nullptr) {
+    const std::vector<std::string> nodes = TechnologyNodes();
+    return absl::InvalidArgumentError(fmt::format("technology \"{}\" is unknown; known: {}{}",
+                                                  options.node, fmt::join(nodes, ", "),
+                                                  DidYouMean(options.node, nodes)));
+  }
+  const double supply_v = options.supply_v == 0 ? node->nominal_v : options.supply_v;
+  if (!(supply_v >= node->lowest_v && supply_v <= node->nominal_v)) {
+    return absl::InvalidArgumentError(
+        fmt::format("supply_v {}: {} has {} to {} V, or 0 for the nominal voltage",
+                    options.supply_v, options.node, node->lowest_v, node->nominal_v));
+  }
+  if (!(options.activity > 0 && options.activity <= 1)) {
+    return absl::InvalidArgumentError(
+        fmt::format("activity {}: allowed: above 0, up to 1", options.activity));
+  }
+  Technology technology(options);
+  technology.node_ = node;
+  technology.supply_v_ = supply_v;
+  technology.energy_scale_ = EnergyFactor(*node, supply_v);
+  technology.logic_energy_scale_ = technology.energy_scale_ * options.activity;
+  technology.area_scale_ = AreaFactor(*node);
+  technology.delay_scale_ = NominalDelayFactor(*node) * technology.DelayFactor(supply_v);
+  // Current hardly depends on the supply; what it costs does.
+  technology.leakage_scale_ = EnergyFactor(*node, node->nominal_v) * supply_v / node->nominal_v;
+  return technology;
+}
+
+std::string_view Technology::Source() const { return node_->source; }
+double Technology::NominalVolts() const { return node_->nominal_v; }
+double Technology::SupplyVolts() const { return supply_v_; }
+
+BlockCost Technology::Scaled(double energy_pj, double area_um2, double delay_ns) const {
+  return {energy_pj * logic_energy_scale_, area_um2 * area_scale_, delay_ns * delay_scale_};
+}
+
+BlockCost Technology::Netlist(double transistors, double delay_ns) const {
+  return Scaled(transistors * fits::kPjPerTransistor, transistors * fits::kUm2PerTransistor,
+                delay_ns);
+}
+
+// The area that the options ask for: of Horowitz's fit, or of a netlist.
+double Technology::Um2(double horowitz_um2, double transistors) const {
+  return options_.areas == AreaSource::kHorowitz ? horowitz_um2
+                                                 : transistors * fits::kUm2PerTransistor;
+}
+
 BlockCost Technology::Adder(int bits) const {
-  return {kAdderEnergy[0] * bits + kAdderEnergy[1], kAdderArea[0] * bits + kAdderArea[1]};
+  return Scaled(
+      fits::kAdderEnergy[0] * bits + fits::kAdderEnergy[1],
+      Um2(fits::kAdderArea[0] * bits + fits::kAdderArea[1], fits::kAdderTransistors * bits),
+      fits::kAdderDelay[0] + fits::kAdderDelay[1] * Levels(bits));
 }
 
 BlockCost Technology::Multiplier(int a_bits, int b_bits) const {
   const double product = static_cast<double>(a_bits) * b_bits;
   const double sum = a_bits + b_bits;
-  return {kMultiplierEnergy[0] * product + kMultiplierEnergy[1] * sum,
-          kMultiplierArea[0] * product + kMultiplierArea[1] * sum};
+  return Scaled(fits::kMultiplierEnergy[0] * product + fits::kMultiplierEnergy[1] * sum,
+                Um2(fits::kMultiplierArea[0] * product + fits::kMultiplierArea[1] * sum,
+                    fits::MultiplierTransistors(a_bits, b_bits)),
+                fits::kMultiplierDelay[0] + fits::kMultiplierDelay[1] * sum);
 }
 
 BlockCost Technology::Register(int bits) const {
-  return {kRegisterEnergy * bits, kRegisterArea * bits};
+  if (options_.registers == RegisterSource::kNone)
+    return {.delay_ns = Scaled(0, 0, fits::kRegisterDelay).delay_ns};
+  return Scaled(fits::kRegisterEnergy * bits,
+                Um2(fits::kRegisterArea * bits, fits::kRegisterTransistors * bits),
+                fits::kRegisterDelay);
 }
 
 BlockCost Technology::Shifter(int bits, int stages) const {
   const double cells = static_cast<double>(bits) * stages;
-  return {kShifterEnergy * cells, kShifterArea * cells};
+  return Scaled(fits::kShifterEnergy * cells,
+                Um2(fits::kShifterArea * cells, fits::kShifterTransistors * cells),
+                fits::kMultiplexerDelay * stages);
 }
 
 BlockCost Technology::FloatAdder(int exponent_bits, int mantissa_bits) const {
   const int width = mantissa_bits + 4;  // hidden bit, guard, round, sticky
-  const BlockCost shifts = {
-      kFloatAdderEnergy * NLog2N(width),
-      kFloatAdderArea[0] * NLog2N(width) + kFloatAdderArea[1] * width * width};
-  return shifts + Adder(width) + Adder(exponent_bits);
+  const double shifts = NLog2N(width);
+  // Align and normalise: two shifters, as long as the exponents' difference and the leading zeros.
+  const double delay =
+      2 * fits::kMultiplexerDelay * Levels(width) + fits::kLeadingZerosDelay * Levels(width);
+  if (options_.areas == AreaSource::kGateCounts) {
+    const BlockCost sums = Adder(width) + Adder(exponent_bits);
+    const double whole_um2 = (fits::kFloatAdderTransistors[0] * shifts +
+                              fits::kFloatAdderTransistors[1] * exponent_bits) *
+                             fits::kUm2PerTransistor * area_scale_;
+    BlockCost cost = Scaled(fits::kFloatAdderEnergy * shifts, 0, delay) + sums;
+    cost.area_um2 = whole_um2;
+    return cost;
+  }
+  return Scaled(fits::kFloatAdderEnergy * shifts,
+                fits::kFloatAdderArea[0] * shifts + fits::kFloatAdderArea[1] * width * width,
+                delay) +
+         Adder(width) + Adder(exponent_bits);
 }
 
 BlockCost Technology::FloatMultiplier(int exponent_bits, int a_significand_bits,
                                       int b_significand_bits) const {
+  const int wider = std::max(a_significand_bits, b_significand_bits);
   BlockCost product = Multiplier(a_significand_bits, b_significand_bits);
-  product.energy_pj +=
-      kFloatMultiplierEnergy * NLog2N(std::max(a_significand_bits, b_significand_bits));
-  product.area_um2 *= kFloatMultiplierArea;
-  return product + Adder(exponent_bits + 1);
+  // Rounding adds one at the wider operand's width.
+  product +=
+      Scaled(fits::kFloatMultiplierEnergy * NLog2N(wider), 0, Adder(wider).delay_ns / delay_scale_);
+  const BlockCost exponents = Adder(exponent_bits + 1);
+  if (options_.areas == AreaSource::kGateCounts) {
+    BlockCost cost = Beside(product, exponents);
+    cost.area_um2 = (fits::kFloatMultiplierTransistors[0] *
+                         fits::MultiplierTransistors(a_significand_bits, b_significand_bits) +
+                     fits::kFloatMultiplierTransistors[1] * (exponent_bits + 1)) *
+                    fits::kUm2PerTransistor * area_scale_;
+    return cost;
+  }
+  product.area_um2 *= fits::kFloatMultiplierArea;
+  return Beside(product, exponents);
 }
 
-double Technology::SramEnergyPjPerBit(double capacity_bytes, int width_bits) const {
-  const double per_bit = kSramEnergy[0] + kSramEnergy[1] * std::sqrt(Kilobytes(capacity_bytes));
-  if (width_bits <= kSramReferenceWidth) return per_bit;
-  return per_bit *
-         std::pow(static_cast<double>(width_bits) / kSramReferenceWidth, kSramWidthExponent);
+BlockCost Technology::Gates(double nand2) const {
+  return Netlist(kTransistorsPerNand2 * nand2, nand2 > 0 ? fits::kGateDelay : 0);
+}
+
+BlockCost Technology::Multiplexer(int bits, int ways) const {
+  return Netlist(fits::kMultiplexerTransistors * bits * (ways - 1),
+                 fits::kMultiplexerDelay * std::ceil(Levels(ways)));
+}
+
+BlockCost Technology::LeadingZeros(int bits) const {
+  return Netlist(fits::kLeadingZerosTransistors * bits, fits::kLeadingZerosDelay * Levels(bits));
+}
+
+BlockCost Technology::PopulationCount(int bits) const {
+  const double levels = Levels(bits);
+  return Netlist(fits::kPopulationCountTransistors[0] * (bits - 1 - levels) +
+                     fits::kPopulationCountTransistors[1] * levels,
+                 fits::kPopulationCountDelay * levels);
+}
+
+BlockCost Technology::Table(int entries, int bits) const {
+  BlockCost table = Multiplexer(bits, entries);
+  table.area_um2 += entries * Register(bits).area_um2;  // written once: no clock
+  return table;
+}
+
+double Technology::SramReadPjPerBit(double capacity_bytes, int width_bits) const {
+  const double kb = Kilobytes(capacity_bytes);
+  const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
+  double per_bit = 0;
+  switch (options_.sram) {
+    case SramSource::kHorowitz:
+      per_bit = fits::kSramEnergy[0] + fits::kSramEnergy[1] * std::sqrt(kb);
+      if (width > 1) per_bit *= std::pow(width, fits::kCactiLopRead[2]);
+      break;
+    case SramSource::kCactiLop:
+      per_bit = fits::PowerLaw(fits::kCactiLopRead, kb, width);
+      break;
+    case SramSource::kCactiHp:
+      per_bit = fits::PowerLaw(fits::kCactiHpRead, kb, width);
+      break;
+  }
+  return per_bit * energy_scale_;
+}
+
+double Technology::SramWritePjPerBit(double capacity_bytes, int width_bits) const {
+  const double kb = Kilobytes(capacity_bytes);
+  const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
+  switch (options_.sram) {
+    case SramSource::kHorowitz:
+      return SramReadPjPerBit(capacity_bytes, width_bits);  // one figure for an access
+    case SramSource::kCactiLop:
+      return fits::PowerLaw(fits::kCactiLopWrite, kb, width) * energy_scale_;
+    case SramSource::kCactiHp:
+      return fits::PowerLaw(fits::kCactiHpWrite, kb, width) * energy_scale_;
+  }
+  return 0;
 }
 
 double Technology::SramAreaUm2PerBit(double capacity_bytes) const {
-  return kSramArea[0] + kSramArea[1] / std::sqrt(Kilobytes(capacity_bytes));
+  const auto& fit = options_.sram == SramSource::kCactiHp ? fits::kSramHpArea : fits::kSramArea;
+  return (fit[0] + fit[1] / std::sqrt(Kilobytes(capacity_bytes))) * area_scale_;
+}
+
+double Technology::SramAccessNs(double capacity_bytes) const {
+  const auto& fit =
+      options_.sram == SramSource::kCactiHp ? fits::kSramHpAccess : fits::kSramLopAccess;
+  return (fit[0] + fit[1] * std::sqrt(Kilobytes(capacity_bytes))) * delay_scale_;
+}
+
+double Technology::SramLeakageMwPerKb() const {
+  return (options_.sram == SramSource::kCactiHp ? fits::kSramHpLeakage : fits::kSramLopLeakage) *
+         leakage_scale_;
 }
 
 double Technology::RegisterFileAreaUm2PerBit(double capacity_bytes) const {
-  return kRegisterFileArea[0] + kRegisterFileArea[1] / std::sqrt(Kilobytes(capacity_bytes));
+  return (fits::kRegisterFileArea[0] +
+          fits::kRegisterFileArea[1] / std::sqrt(Kilobytes(capacity_bytes))) *
+         area_scale_;
 }
 
-std::span<const FittedCost> FittedCosts() {
-  static const auto* const kFits = new std::vector<FittedCost>{
-      {"adder_energy", "c0 n + c1", "pJ", {kAdderEnergy[0], kAdderEnergy[1]}, 4.16, kHorowitz},
-      {"adder_area", "c0 n + c1", "um2", {kAdderArea[0], kAdderArea[1]}, 2.50, kHorowitz},
-      // Two points, two coefficients: no residual is left to judge by.
-      {"multiplier_energy",
-       "c0 a b + c1 (a + b)",
-       "pJ",
-       {kMultiplierEnergy[0], kMultiplierEnergy[1]},
-       0,
-       kHorowitz},
-      {"multiplier_area",
-       "c0 a b + c1 (a + b)",
-       "um2",
-       {kMultiplierArea[0], kMultiplierArea[1]},
-       0,
-       kHorowitz},
-      {"float_adder_energy",
-       "c0 L log2 L + adder(L) + adder(e)",
-       "pJ",
-       {kFloatAdderEnergy},
-       0.75,
-       kHorowitz},
-      {"float_adder_area",
-       "c0 L log2 L + c1 L^2 + adder(L) + adder(e)",
-       "um2",
-       {kFloatAdderArea[0], kFloatAdderArea[1]},
-       0,
-       kHorowitz},
-      {"float_multiplier_energy",
-       "multiplier(m+1, m+1) + c0 (m+1) log2(m+1) + adder(e+1)",
-       "pJ",
-       {kFloatMultiplierEnergy},
-       1.76,
-       kHorowitz},
-      {"float_multiplier_area",
-       "c0 multiplier(m+1, m+1) + adder(e+1)",
-       "um2",
-       {kFloatMultiplierArea},
-       7.11,
-       kHorowitz},
-      {"sram_energy",
-       "c0 + c1 sqrt(KB), a 64-bit port",
-       "pJ/bit",
-       {kSramEnergy[0], kSramEnergy[1]},
-       4.43,
-       kHorowitz},
-      {"sram_width", "(width / 64)^c0 above 64 bits", "1", {kSramWidthExponent}, 40.4, kCacti},
-      {"sram_area", "c0 + c1 / sqrt(KB)", "um2/bit", {kSramArea[0], kSramArea[1]}, 44.2, kCacti},
-      {"register_file_area",
-       "c0 + c1 / sqrt(KB)",
-       "um2/bit",
-       {kRegisterFileArea[0], kRegisterFileArea[1]},
-       4.52,
-       kBitFusion},
-      {"register_energy", "c0 n", "pJ", {kRegisterEnergy}, 0, kAladdin},
-      {"register_area", "c0 n", "um2", {kRegisterArea}, 0, kAladdin},
-      {"shifter_energy", "c0 n stages", "pJ", {kShifterEnergy}, 0, kAladdin},
-      {"shifter_area", "c0 n stages", "um2", {kShifterArea}, 0, kAladdin},
-  };
-  return *kFits;
+double Technology::LogicLeakageMwPerUm2() const {
+  return fits::kLogicLeakage * leakage_scale_ / area_scale_;
 }
 
-std::vector<std::string> TechnologyNodes() {
-  std::vector<std::string> nodes;
-  for (const Technology& technology : kTechnologies) nodes.emplace_back(technology.node);
-  return nodes;
+double Technology::DelayFactor(double supply_v) const {
+  return AlphaPowerDelay(*node_, supply_v) / AlphaPowerDelay(*node_, node_->nominal_v);
 }
 
-absl::StatusOr<const Technology*> FindTechnology(std::string_view node) {
-  for (const Technology& technology : kTechnologies) {
-    if (technology.node == node) return &technology;
+absl::StatusOr<double> Technology::SupplyFor(double delay_ns, double period_ns) const {
+  if (!(delay_ns <= period_ns)) {
+    return absl::InvalidArgumentError(
+        fmt::format("a delay of {} ns at the nominal {} V does not meet a period of {} ns",
+                    delay_ns, node_->nominal_v, period_ns));
   }
-  const std::vector<std::string> nodes = TechnologyNodes();
-  return absl::NotFoundError(fmt::format("technology \"{}\" is unknown; known: {}{}", node,
-                                         fmt::join(nodes, ", "), DidYouMean(node, nodes)));
+  double low = node_->lowest_v, high = node_->nominal_v;
+  if (delay_ns * DelayFactor(low) <= period_ns) return low;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (delay_ns * DelayFactor(middle) <= period_ns ? high : low) = middle;
+  }
+  return high;
 }
 
 }  // namespace bitscape::cost_models

@@ -34,7 +34,7 @@ TEST_P(InvalidAccelerator, MessageNamesFieldValueAndWhatIsAllowed) {
 const BadField kBadFields[] = {
     {"Name", [](Accelerator* a) { a->name.clear(); }, "name: \"\", allowed: a name"},
     {"Technology", [](Accelerator* a) { a->technology = "3nm"; },
-     "technology: technology \"3nm\" is unknown; known: 45nm"},
+     "technology: technology \"3nm\" is unknown; known: 65nm, 45nm"},
     {"Family", [](Accelerator* a) { a->mac_family = "serial"; },
      "mac_family: MAC family \"serial\" is unknown; known: native"},
     {"Rows", [](Accelerator* a) { a->array_rows = 0; }, "array_rows: 0, allowed: 1 to 65536"},

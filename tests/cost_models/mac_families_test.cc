@@ -21,7 +21,10 @@ OperandWidth Float(int exponent_bits, int mantissa_bits) {
           .significand_bits = mantissa_bits + 1};
 }
 
-const Technology& Node45() { return **FindTechnology("45nm"); }
+const Technology& Node45() {
+  static const Technology node = *Technology::Make({});
+  return node;
+}
 
 class Families : public ::testing::TestWithParam<const MacFamily*> {
  protected:

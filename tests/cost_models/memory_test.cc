@@ -13,7 +13,10 @@ namespace {
 
 using ::testing::HasSubstr;
 
-const Technology& Node45() { return **FindTechnology("45nm"); }
+const Technology& Node45() {
+  static const Technology node = *Technology::Make({});
+  return node;
+}
 
 MemoryCost Price(std::string_view primitive, double bytes, int width) {
   const absl::StatusOr<MemoryCost> cost = PriceMemory(primitive, bytes, width, Node45());

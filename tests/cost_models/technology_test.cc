@@ -42,7 +42,10 @@ std::vector<double> Fit(const std::vector<Equation>& equations) {
   return {(at * bb - bt * ab) / determinant, (bt * aa - at * ab) / determinant};
 }
 
-const Technology& Node45() { return **FindTechnology("45nm"); }
+const Technology& Node45() {
+  static const Technology node = *Technology::Make({});
+  return node;
+}
 
 const FittedCost& FitNamed(std::string_view block) {
   for (const FittedCost& fit : FittedCosts()) {
@@ -165,7 +168,7 @@ TEST(Technology, ModelsEachPublishedPointWithinTenPercent) {
   }
   for (const SramRow& row : SramRows()) {
     const double model =
-        Node45().SramEnergyPjPerBit(row.capacity_bytes, row.width_bits) * row.width_bits;
+        Node45().SramReadPjPerBit(row.capacity_bytes, row.width_bits) * row.width_bits;
     EXPECT_LT(Deviation(std::string(row.name) + " pJ", model, row.energy_pj), 10) << row.name;
   }
   for (const RegisterFileRow& row : RegisterFileRows()) {
@@ -254,15 +257,17 @@ TEST(Technology, EveryRowHasASourceAndAPositiveValue) {
 
 TEST(Technology, WidePortsCostLessForEachBit) {
   const Technology& node = Node45();
-  EXPECT_DOUBLE_EQ(node.SramEnergyPjPerBit(8192, 32), node.SramEnergyPjPerBit(8192, 64));
-  EXPECT_LT(node.SramEnergyPjPerBit(8192, 128), node.SramEnergyPjPerBit(8192, 64));
-  EXPECT_GT(128 * node.SramEnergyPjPerBit(8192, 128), 64 * node.SramEnergyPjPerBit(8192, 64));
+  EXPECT_DOUBLE_EQ(node.SramReadPjPerBit(8192, 32), node.SramReadPjPerBit(8192, 64));
+  EXPECT_LT(node.SramReadPjPerBit(8192, 128), node.SramReadPjPerBit(8192, 64));
+  EXPECT_GT(128 * node.SramReadPjPerBit(8192, 128), 64 * node.SramReadPjPerBit(8192, 64));
 }
 
 TEST(Technology, UnknownNodeNamesTheKnownOnes) {
-  const absl::StatusOr<const Technology*> found = FindTechnology("46nm");
-  EXPECT_EQ(found.status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(found.status().message()), HasSubstr("\"46nm\" is unknown; known: 45nm"));
+  const absl::Status status = Technology::Make({.node = "46nm"}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr("\"46nm\" is unknown; known: 65nm, 45nm, 32nm, 20nm, 16nm, 14nm, 10nm, 7nm"));
 }
 
 }  // namespace
