@@ -54,6 +54,9 @@ struct HierarchyLevel {
   // One read serves all inner instances that need the same element in the same cycle; sums of inner
   // instances are added on the way up. Without it, each instance has an access of its own.
   PerTensor<bool> multicast = {true, true, true};
+  // Inner instances pass inputs on to their neighbours along x and y: what a neighbour fetched the
+  // step before is not read from this level again (see mapping_counter.h for the rule).
+  bool forwards_inputs = false;
   bool double_buffered = false;  // half the capacity holds the tile, half the next
 };
 
