@@ -1,4 +1,4 @@
-// What memories cost: energy for each bit of an access, and area.
+// What memories cost: energy for each bit of an access, area, leakage and time.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -7,15 +7,18 @@
 #include <string_view>
 #include <vector>
 
+#include "cost_models/memory/weight_storage.h"
 #include "cost_models/technology/technology.h"
-#include "engine/network/mac_shape.h"
-#include "engine/quantize/precision_plan.h"
 
 namespace bitscape::cost_models {
 
 struct MemoryCost {
-  double energy_pj_per_bit = 0;  // read or written: the sources give one figure for an access
-  double area_um2 = 0;  // of one instance; off-chip memory takes none of the machine's area
+  double read_pj_per_bit = 0;
+  double write_pj_per_bit = 0;
+  double area_um2 = 0;    // of one instance; off-chip memory takes none of the machine's area
+  double leakage_mw = 0;  // of one instance, whether or not the options ask for it; DRAM: 0
+  double access_ns = 0;   // DRAM: 0, not modelled
+  double channel_gbit_per_s = 0;  // of one DRAM channel; 0 where no source gives it
 };
 
 // Primitives that Price knows: "register" (flip-flops, up to 64 bytes: a deeper file's multiplexers
@@ -25,13 +28,12 @@ struct MemoryCost {
 std::vector<std::string> MemoryPrimitives();
 bool IsDramPrimitive(std::string_view primitive);
 
-// Errors: kInvalidArgument for an unknown primitive (the known ones are named) or a size that the
-// primitive has no figure for.
+// An SRAM of several banks costs one bank's access and the wires that the bank itself doesn't have:
+// half the difference between the sides of a square of all banks and of one, at
+// Technology::WirePjPerBitMm. This rule is ours. Each bank has at least 16 bytes.
+// Errors: kInvalidArgument for an unknown primitive (the known ones are named), a size that the
+// primitive has no figure for, or banks of anything but an SRAM.
 absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capacity_bytes,
-                                       int width_bits, const Technology& technology);
-
-// Stored bits of a layer's weights: packed codes, scales and zero points; 0 where both operands are
-// activations. Biases are not counted: a loop nest does not show them.
-double WeightStorageBits(const network::MacShape& layer, const formats::Quantizer& weights);
+                                       int width_bits, const Technology& technology, int banks = 1);
 
 }  // namespace bitscape::cost_models

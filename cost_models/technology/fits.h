@@ -58,6 +58,8 @@ inline constexpr double kSramHpLeakage = 1.2083;
 inline constexpr double kRegisterFileArea[] = {0.781799, 0.246650};
 
 inline constexpr double kLogicLeakage = 3.03e-5;  // mW/um2
+inline constexpr double kReferenceVolts = 0.9;
+inline constexpr double kWire = 310.0 / (256 * 10);  // pJ/bit/mm
 
 // Shapes that no published delay was fitted to, ns.
 inline constexpr double kAdderDelay[] = {0.10, 0.06};

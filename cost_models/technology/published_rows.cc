@@ -8,9 +8,6 @@ constexpr std::string_view kHorowitz =
     "6.5930, lecture Precision";
 constexpr std::string_view kAladdin =
     "Aladdin 40 nm library (Shao et al., ISCA 2014), as in accelergy-aladdin-plug-in";
-constexpr std::string_view kMalladi = "Malladi et al., ISCA 2012, as in accelergy-cacti-plug-in";
-constexpr std::string_view kChatterjee =
-    "Chatterjee et al., MICRO 2017, as in accelergy-cacti-plug-in";
 
 constexpr std::string_view kBitFusion =
     "CACTI sweep at 45 nm itrs-hp, published with BitFusion (Sharma et al., ISCA 2018)";
@@ -43,13 +40,23 @@ constexpr RegisterFileRow kRegisterFiles[] = {
     {"ram_16kb_1r1w", 16 * 1024, 108577.0, kBitFusion},
 };
 
+// Channels are those of the JEDEC standards at a common speed grade.
 constexpr DramRow kDram[] = {
-    {"dram", 640.0 / 32, kHorowitz},  // 640 pJ for a 32-bit read
-    {"dram_lpddr4", 8, "public data, as in accelergy-cacti-plug-in"},
-    {"dram_lpddr", 40, kMalladi},
-    {"dram_ddr3", 70, kMalladi},
-    {"dram_gddr5", 14, kChatterjee},
-    {"dram_hbm2", 3.9, kChatterjee},
+    {"dram", 640.0 / 32, 0, 0, kHorowitz},  // 640 pJ for a 32-bit read
+    {"dram_lpddr4", 8, 16, 3.2, "public data, as in accelergy-cacti-plug-in; LPDDR4-3200"},
+    {"dram_lpddr", 40, 32, 0.8,
+     "Malladi et al., ISCA 2012 (LPDDR2), as in accelergy-cacti-plug-in; LPDDR2-800"},
+    {"dram_ddr3", 70, 64, 1.6,
+     "Malladi et al., ISCA 2012, as in accelergy-cacti-plug-in; DDR3-1600"},
+    // A burst from an open row: VDD (IDD4R - IDD3N) over 8 pins. Rows that are opened for one
+    // burst, termination and standby come on top.
+    {"dram_ddr4", 1.2 * (145 - 55) / (8 * 2.4), 64, 2.4,
+     "Micron TN-40-07 with the currents of an 8 Gb x8 device in Ramulator 2; DDR4-2400"},
+    {"dram_gddr5", 14, 32, 8,
+     "O'Connor, Chatterjee et al., MICRO 2017, as in accelergy-cacti-plug-in; 8 Gb/s"},
+    {"dram_hbm2", 3.9, 128, 2,
+     "O'Connor, Chatterjee et al., MICRO 2017, as in accelergy-cacti-plug-in; 8 channels a stack"},
+    {"dram_hmc", 4.2, 0, 0, "Gao et al., ASPLOS 2017 (TETRIS), as in hwcomponents-cacti"},
 };
 
 constexpr UnitRow kUnits[] = {
@@ -57,6 +64,8 @@ constexpr UnitRow kUnits[] = {
     {"register_area", 5.98, "um2/bit", kAladdin},
     {"shifter32_energy", 0.417, "pJ", kAladdin},  // 32 bits, 5 stages
     {"shifter32_area", 250, "um2", kAladdin},
+    {"wire_energy", 310.0 / (256 * 10), "pJ/bit/mm",
+     "Keckler et al., IEEE Micro 31(5), 2011: 310 pJ for 256 random bits over 10 mm, 40 nm 0.9 V"},
 };
 
 }  // namespace

@@ -40,11 +40,13 @@ struct RegisterFileRow {
 };
 std::span<const RegisterFileRow> RegisterFileRows();
 
-// Off-chip memories, by the name that MemoryLevel::primitive gives. Unit: pJ for one bit read or
-// written.
+// Off-chip memories, by the name that MemoryLevel::primitive gives. Units: pJ for one bit read or
+// written; bits of a channel and their Gbit/s, 0 where the source gives none.
 struct DramRow {
   std::string_view primitive;
   double energy_pj_per_bit;
+  int channel_bits;
+  double gbit_per_s_per_pin;
   std::string_view source;
 };
 std::span<const DramRow> DramRows();

@@ -241,6 +241,11 @@ double Technology::LogicLeakageMwPerUm2() const {
   return fits::kLogicLeakage * leakage_scale_ / area_scale_;
 }
 
+double Technology::WirePjPerBitMm() const {
+  const double volts = supply_v_ / fits::kReferenceVolts;
+  return fits::kWire * volts * volts;
+}
+
 double Technology::DelayFactor(double supply_v) const {
   return AlphaPowerDelay(*node_, supply_v) / AlphaPowerDelay(*node_, node_->nominal_v);
 }

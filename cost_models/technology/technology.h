@@ -100,6 +100,8 @@ class Technology {
   // With a read and a write port; fitted to 128 bytes to 16 KB.
   double RegisterFileAreaUm2PerBit(double capacity_bytes) const;
   double LogicLeakageMwPerUm2() const;
+  // Random data on a long wire. Capacitance per length hardly depends on the node.
+  double WirePjPerBitMm() const;
 
   // Factor on a nominal delay at this supply; energy goes with the square of the voltage.
   double DelayFactor(double supply_v) const;
