@@ -2,6 +2,7 @@
 // after which the clipped distribution P and what a format's levels leave of it, Q, differ least.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <variant>
 #include <vector>
@@ -20,17 +21,79 @@ constexpr size_t kBins = 2048;
 // end where no value lies; MXNet's smooths by this much.
 constexpr double kSmoothing = 1e-4;
 
+// A number that more than this share of the values equals is no part of a shape: the background of
+// images, what padding or a clamp leaves. Calibration tools leave zero out for that; here any such
+// number is, and every threshold keeps it.
+constexpr double kPeakShare = 0.25;
+
+// The numbers that hold more than kPeakShare of the weight, zeros aside.
+class Peaks {
+ public:
+  explicit Peaks(const Sample& sample) {
+    if (sample.weights.empty()) {
+      FindByRank(sample.values);
+    } else {
+      FindByWeight(sample);
+    }
+  }
+
+  bool Holds(float value) const {
+    return std::find(values_.begin(), values_.end(), value) != values_.end();
+  }
+  double LargestMagnitude(bool negatives) const {
+    double largest = 0;
+    for (const float value : values_) {
+      if (value > 0 || negatives) largest = std::max(largest, std::fabs(double{value}));
+    }
+    return largest;
+  }
+
+ private:
+  // A run of more than a quarter of sorted values holds one of the quartiles.
+  void FindByRank(std::span<const float> values) {
+    std::vector<float> sorted;
+    std::copy_if(values.begin(), values.end(), std::back_inserter(sorted),
+                 [](float value) { return value != 0; });
+    if (sorted.empty()) return;
+    for (size_t quarter = 0; quarter < 4; ++quarter) {
+      const auto nth = sorted.begin() + static_cast<int64_t>(quarter * sorted.size() / 4);
+      std::nth_element(sorted.begin(), nth, sorted.end());
+      const float value = *nth;
+      const auto equal = std::count(sorted.begin(), sorted.end(), value);
+      // Of a handful of values each has a large share, which says nothing.
+      if (equal > 1) Add(value, static_cast<double>(equal), static_cast<double>(sorted.size()));
+    }
+  }
+
+  void FindByWeight(const Sample& sample) {
+    double total = 0;
+    for (size_t i = 0; i < sample.values.size(); ++i) {
+      if (sample.values[i] != 0) total += sample.weights[i];
+    }
+    for (size_t i = 0; i < sample.values.size(); ++i) {
+      if (sample.values[i] != 0) Add(sample.values[i], sample.weights[i], total);
+    }
+  }
+
+  void Add(float value, double weight, double total) {
+    if (weight > kPeakShare * total && !Holds(value)) values_.push_back(value);
+  }
+
+  std::vector<float> values_;
+};
+
 double LogOf(double weight) { return weight > 0 ? std::log(weight) : 0; }
 
 // Weights of |x| in equal bins over [0, amax], with what sums over bins need.
 class Magnitudes {
  public:
-  Magnitudes(const Sample& sample, double amax, bool negatives) : bins_(kBins, 0) {
+  Magnitudes(const Sample& sample, const Peaks& peaks, double amax, bool negatives)
+      : bins_(kBins, 0) {
     const bool weighted = !sample.weights.empty();
     for (size_t i = 0; i < sample.values.size(); ++i) {
       const double value = sample.values[i];
-      // Every threshold keeps zeros.
-      if (value == 0 || (value < 0 && !negatives)) continue;
+      // Every threshold keeps zeros and peaks.
+      if (value == 0 || (value < 0 && !negatives) || peaks.Holds(sample.values[i])) continue;
       const double place = std::min(std::fabs(value) / amax, 1.0) * kBins;
       if (weighted) {
         // Values stand for bins of another width: shared by the two nearest here, so that no comb
@@ -117,10 +180,13 @@ RangeStatistics LeastDivergenceRange(const Quantizer& quantizer, const RangeStat
   const bool negatives = formats::IsSigned(quantizer.format.element) || quantizer.format.zero_point;
   const double amax = std::max(double{range.max}, negatives ? -double{range.min} : 0.0);
   if (amax <= 0) return range;
-  const Magnitudes magnitudes(sample, amax, negatives);
+  const Peaks peaks(sample);
+  const Magnitudes magnitudes(sample, peaks, amax, negatives);
   if (magnitudes.total() <= 0) return range;
   const bool uniform = std::holds_alternative<formats::Integer>(quantizer.format.element);
   const double levels = std::max(MagnitudeLevels(quantizer, range, amax), 1.0);
+  const double keeps_peaks = std::ceil(peaks.LargestMagnitude(negatives) / amax * kBins);
+  const double narrowest = std::max(levels, keeps_peaks);
   std::vector<float> centers;
   for (size_t i = 0; i < kBins; ++i) {
     centers.push_back(static_cast<float>((static_cast<double>(i) + 0.5) / kBins * amax));
@@ -130,7 +196,7 @@ RangeStatistics LeastDivergenceRange(const Quantizer& quantizer, const RangeStat
   double least = std::numeric_limits<double>::infinity();
   RangeStatistics best = range;
   // From the widest, which ties keep.
-  for (size_t count = kBins; static_cast<double>(count) >= levels && count > 0; --count) {
+  for (size_t count = kBins; static_cast<double>(count) >= narrowest; --count) {
     const RangeStatistics candidate =
         count == kBins ? range : Shrunk(range, static_cast<double>(count) / kBins);
     if (uniform) {

@@ -345,6 +345,42 @@ TEST(Kl, ClipsAnOutlierForEveryKindOfLevels) {
   }
 }
 
+// Nine values of ten are one number, as the background of images is.
+TEST(Kl, OneNumberDoesNotDecide) {
+  const std::vector<float> shape = Gauss(20000);
+  for (const float background : {-0.8F, 0.3F, 2.5F, 0.0F}) {
+    std::vector<float> values = shape;
+    values.insert(values.end(), 9 * shape.size(), background);
+    for (const char* format : {"int8", "int4", "uint8:asym", "e4m3:scaled", "log4:sqrt2"}) {
+      const std::string notation = std::string(format) + ":kl";
+      const RangeStatistics chosen = Choose(notation, values), without = Choose(notation, shape);
+      EXPECT_GE(chosen.max, std::fabs(background)) << notation;
+      if (std::fabs(background) < without.max) {
+        EXPECT_EQ(chosen.max, without.max) << notation << ", " << background;
+      }
+      EXPECT_LT(Error(Format(notation), values), 4 * Error(Format(format), values)) << notation;
+      // As bins of a histogram, too.
+      const RangeStatistics range = Seen(values);
+      Distribution distribution(range);
+      distribution.Observe(values);
+      std::vector<float> centers;
+      std::vector<double> weights;
+      for (size_t bin = 0; bin < distribution.bins().size(); ++bin) {
+        centers.push_back(distribution.Center(bin));
+        weights.push_back(static_cast<double>(distribution.bins()[bin]));
+      }
+      const RangeStatistics binned =
+          ChooseRange(Format(notation), range, {.values = centers, .weights = weights}).value();
+      EXPECT_NEAR(binned.max, chosen.max, 0.15 * chosen.max) << notation << ", " << background;
+    }
+  }
+}
+
+TEST(Kl, KeepsWhatEveryValueEquals) {
+  const std::vector<float> values = {0, 0, 3, 3, 3, 3};
+  EXPECT_EQ(Choose("int8:kl", values).max, 3);
+}
+
 TEST(Kl, MoreLevelsThanBinsKeepTheRange) {
   const std::vector<float> values = Gauss(1000);
   EXPECT_EQ(Choose("int16:kl", values).max, Seen(values).max);
