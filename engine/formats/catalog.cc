@@ -100,7 +100,10 @@ constexpr CatalogRow kRows[] = {
     {"uint4", "uint4", "unsigned integers with a float32 scale", kIntegerSource},
     {"pact4", "uint4:pact", "activations clipped to [0, a], a learned", kPact, kPreset},
     {"dorefa4_activations", "uint4:clip=1", "activations clipped to [0, 1]", kDorefa, kPreset},
-    {"bitnet_activations", "int8:full:token", "absmax of each token", kBitNet, kPreset},
+    // The released code takes max(absmax, 1e-5), which differs for tokens of smaller values alone:
+    // here their own absmax is the scale, and a token of zeros stays zero.
+    {"bitnet_activations", "int8:full:token", "absmax of each token, without its floor of 1e-5",
+     kBitNet, kPreset},
     {"fixed16.8", "fixed16.8", "fixed point: 16 bits, 8 of them fractional", kFixedSource},
     {"fixed8.4", "fixed8.4", "fixed point: 8 bits, 4 of them fractional", kFixedSource},
     {"dfx16", "dfx16", "dynamic fixed point: a shared power-of-two scale", kDfxSource},

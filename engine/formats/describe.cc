@@ -123,6 +123,7 @@ void RoundingError::Merge(const RoundingError& other) {
   signal_power = mean(signal_power, count, other.signal_power, other.count);
   noise_power = mean(noise_power, count, other.noise_power, other.count);
   saturated = mean(saturated, count, other.saturated, other.count);
+  negatives_cut = mean(negatives_cut, count, other.negatives_cut, other.count);
   underflowed = mean(underflowed, nonzero, other.underflowed, other.nonzero);
   max_error = std::max(max_error, other.max_error);
   count += other.count;
@@ -149,7 +150,7 @@ RoundingError MeasureError(std::span<const float> values, std::span<const float>
       "one pair of limits for all values, or for each run of them");
   RoundingError error;
   double signal = 0, noise = 0;
-  int64_t saturated = 0, underflowed = 0;
+  int64_t saturated = 0, underflowed = 0, negatives_cut = 0;
   for (size_t i = 0; i < values.size(); ++i) {
     const double value = values[i], result = rounded[i];
     if (!std::isfinite(value) || !std::isfinite(result)) {
@@ -163,6 +164,7 @@ RoundingError MeasureError(std::span<const float> values, std::span<const float>
     error.max_error = std::max(error.max_error, std::fabs(result - value));
     const double beyond = value > 0 ? value - own.largest : own.smallest - value;
     if (value != 0 && beyond > std::ldexp(std::fabs(value), -22)) ++saturated;
+    if (value < 0 && own.smallest >= 0) ++negatives_cut;
     if (value != 0) ++error.nonzero;
     if (value != 0 && result == 0) ++underflowed;
   }
@@ -171,6 +173,7 @@ RoundingError MeasureError(std::span<const float> values, std::span<const float>
   error.signal_power = signal / count;
   error.noise_power = noise / count;
   error.saturated = static_cast<double>(saturated) / count;
+  error.negatives_cut = static_cast<double>(negatives_cut) / count;
   if (error.nonzero > 0) {
     error.underflowed = static_cast<double>(underflowed) / static_cast<double>(error.nonzero);
   }

@@ -23,8 +23,8 @@ absl::StatusOr<std::vector<float>> LevelsOf(const ElementType& element);
 std::vector<float> DecisionBoundaries(const ElementType& element, Rounding rounding,
                                       std::span<const float> levels);
 
-// The power of two that belongs to the codes rather than to what data decides: 2^-F of fixedN.F,
-// 2^-6 of mxint8, whose scale is E8M0's 2^-127..2^127 in MX v1.0; 1 elsewhere.
+// The power of two that belongs to the codes rather than to the data: 2^-F of fixedN.F, 2^K of a log
+// with fsr=K, and 2^-6 of mxint8, whose scale is E8M0's 2^-127..2^127 in MX v1.0; 1 elsewhere.
 double UnitOfCodes(const NumberFormat& format);
 
 // A code's bits, most significant first, cut into fields.
@@ -42,7 +42,9 @@ struct RoundingError {
   double saturated = 0;    // share of values beyond the outermost levels that their group has
   double underflowed = 0;  // share of nonzero values that became 0
   int64_t nonzero = 0;     // what `underflowed` is a share of
-  double SqnrDb() const;   // 10 log10(signal / noise); infinity without noise
+  // Share of values below zero where their group's levels aren't: all of them become 0.
+  double negatives_cut = 0;
+  double SqnrDb() const;  // 10 log10(signal / noise); infinity without noise
   // As if the values of `other` had been measured, too.
   void Merge(const RoundingError& other);
 };

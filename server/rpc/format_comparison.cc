@@ -33,6 +33,7 @@ v1::FormatComparison::Row Row(const Quantizer& quantizer, std::string tensor, do
   row.set_max_error(error.max_error);
   row.set_saturated(error.saturated);
   row.set_underflowed(error.underflowed);
+  row.set_negatives_cut(error.negatives_cut);
   row.set_values(static_cast<double>(error.count + error.not_finite));
   row.set_not_finite(static_cast<double>(error.not_finite));
   return row;

@@ -113,6 +113,28 @@ TEST(Error, CountsWhatIsLost) {
   EXPECT_DOUBLE_EQ(parts.underflowed, error.underflowed);
 }
 
+TEST(Error, NegativesThatNoLevelStandsForAreCounted) {
+  const std::vector<float> values = {-1, -0.25F, 0, 2}, rounded = {0, 0, 0, 2};
+  const ValueLimits positive[] = {{0, 255}}, both[] = {{-1, 255}};
+  RoundingError error = MeasureError(values, rounded, positive);
+  EXPECT_EQ(error.negatives_cut, 0.5);
+  EXPECT_EQ(MeasureError(values, rounded, both).negatives_cut, 0);
+  error.Merge(
+      MeasureError(std::vector<float>{1, 2, 3, -4}, std::vector<float>{1, 2, 3, 0}, positive));
+  EXPECT_EQ(error.negatives_cut, 3.0 / 8);
+}
+
+TEST(UnitOfCodes, IsAPartOfFixedPointAndMxint8) {
+  const auto unit = [](const char* name) { return UnitOfCodes(ParseQuantizer(name)->format); };
+  EXPECT_EQ(unit("fixed8.4"), 1.0 / 16);
+  EXPECT_EQ(unit("mxint8"), 1.0 / 64);
+  EXPECT_EQ(unit("mxint8:full:ceil"), 1.0 / 64);
+  for (const char* const name : {"mxfp8_e4m3", "bfp8", "int8", "dfx8", "nvfp4", "fp16", "log4"}) {
+    EXPECT_EQ(unit(name), 1) << name;
+  }
+  EXPECT_EQ(unit("log4:fsr=3"), 8);
+}
+
 TEST(Error, SignalToNoise) {
   const ValueLimits all[] = {{-10, 10}};
   const std::vector<float> values = {1, -1}, rounded = {1.1F, -1.1F};

@@ -380,6 +380,18 @@ TEST_F(FormatServiceTest, ComparesOnATensor) {
   EXPECT_EQ(comparison.rows(3).max_error(), 0);
 }
 
+TEST_F(FormatServiceTest, CountsNegativesThatAFormatCuts) {
+  v1::FormatComparison comparison;
+  ASSERT_TRUE(Compare(Of({"uint8", "uint8:asym", "int8", "log4:unsigned"}, {2, 4}),
+                      {-1, 2, 0, -3, 4, 5, -6, 7}, &comparison)
+                  .ok());
+  ASSERT_EQ(comparison.rows_size(), 4);
+  EXPECT_EQ(comparison.rows(0).negatives_cut(), 3.0 / 8);
+  EXPECT_EQ(comparison.rows(1).negatives_cut(), 0);
+  EXPECT_EQ(comparison.rows(2).negatives_cut(), 0);
+  EXPECT_EQ(comparison.rows(3).negatives_cut(), 3.0 / 8);
+}
+
 TEST_F(FormatServiceTest, ComparesGroupsOfATensor) {
   // Channels along the first axis: 7 and 0.7 have scales 1 and 0.1; the tensor's one scale loses
   // the second row.
