@@ -55,7 +55,7 @@ struct HierarchyLevel {
   // instances are added on the way up. Without it, each instance has an access of its own.
   PerTensor<bool> multicast = {true, true, true};
   // Inner instances pass inputs on to their neighbours along x and y: what a neighbour fetched the
-  // step before is not read from this level again (see mapping_counter.h for the rule).
+  // step before is not read from this level again (tile_moves.h has the rule).
   bool forwards_inputs = false;
   bool double_buffered = false;  // half the capacity holds the tile, half the next
 };
@@ -97,7 +97,8 @@ struct TensorAccesses {
   double reads = 0;    // to the inner level or the multipliers; of outputs also to go on with a sum
   double fills = 0;    // written from the outer level
   double updates = 0;  // outputs: sums written from the inner level
-  // Elements that arrive at inner instances: reads times the multicast that each serves.
+  // Elements that arrive at inner instances: reads times the multicast that each serves. Of outputs
+  // also the sums that leave inner instances, before they are added on the way up.
   double deliveries = 0;
   double tile_elements = 0;  // held by one instance
   double instances = 0;      // in use
@@ -116,12 +117,16 @@ struct MappingCounts {
 absl::StatusOr<MappingCounts> CountMapping(const Problem& problem, const Hierarchy& hierarchy,
                                            const Mapping& mapping, const ElementWidths& widths);
 
-// Cycles with overlapped transfers: the largest of compute and each level's traffic over its
+// Whole cycles with overlapped transfers: the largest of compute and each level's traffic over its
 // bandwidth, per instance. `bound`: "compute" or the level's name.
 struct MappingLatency {
   double cycles = 0;
   std::string_view bound;
 };
+// Cycles that the transfers of one level need by its bandwidths; 0 if they never limit. What
+// exceeds the compute cycles is the stall that the level causes alone.
+double TransferCycles(const MappingCounts& counts, const Hierarchy& hierarchy,
+                      const ElementWidths& widths, size_t level);
 MappingLatency LatencyOf(const MappingCounts& counts, const Hierarchy& hierarchy,
                          const ElementWidths& widths, double cycles_per_mac);
 
