@@ -179,20 +179,22 @@ absl::Status CheckMemories(const Accelerator& accelerator, const Technology& tec
 
 }  // namespace
 
-std::optional<OperandWidth> FloatDatapathWidth(int bits) {
+std::optional<Operand> FloatDatapathWidth(int bits) {
+  const auto with = [bits](int exponent_bits) {
+    return Operand{.kind = Operand::Kind::kFloat,
+                   .bits = bits,
+                   .exponent_bits = exponent_bits,
+                   .significand_bits = bits - exponent_bits,
+                   .subnormals = true};
+  };
   switch (bits) {
     case 8:
-      return OperandWidth{
-          .is_float = true, .bits = bits, .exponent_bits = 4, .significand_bits = 4};
+      return with(4);
     case 16:
-      return OperandWidth{
-          .is_float = true, .bits = bits, .exponent_bits = 5, .significand_bits = 11};
+      return with(5);
     case 19:
-      return OperandWidth{
-          .is_float = true, .bits = bits, .exponent_bits = 8, .significand_bits = 11};
     case 32:
-      return OperandWidth{
-          .is_float = true, .bits = bits, .exponent_bits = 8, .significand_bits = 24};
+      return with(8);
     default:
       return std::nullopt;
   }

@@ -37,7 +37,7 @@ LayerTraffic TrafficOf(const WeightStationaryCounts& counts, const LayerBits& bi
 // Adds the traffic of one memory to the layer's energy, and returns its bits.
 double AddTraffic(const PricedMemory& memory, size_t tensor, double bits, LayerCost* cost) {
   if (bits > 0) {
-    cost->energy.push_back({memory.components[tensor], bits * memory.cost.energy_pj_per_bit});
+    cost->energy.push_back({memory.components[tensor], bits * memory.cost.read_pj_per_bit});
   }
   return bits;
 }
@@ -87,7 +87,7 @@ class Analytic final : public CostModel {
     for (size_t i = 0; i < layers.size(); ++i) {
       const size_t datapath = datapaths.of_layer[i];
       report.layers.push_back(EstimateLayer(machine, array, layers[i], plan, i,
-                                            datapaths.built[datapath], datapaths.costs[datapath]));
+                                            datapaths.built[datapath], datapaths.layer_costs[i]));
     }
     return std::move(report);
   }
@@ -116,12 +116,13 @@ class Analytic final : public CostModel {
         layer, array,
         {.weight = bits.weight, .input = bits.input, .partial_sum = bits.partial_sum});
 
-    cost.compute_cycles = WholeCycles(counts.compute_cycles * mac.cycles);
+    cost.compute_cycles = WholeCycles(counts.compute_cycles / mac.macs_per_cycle);
     cost.utilization = counts.utilization;
     cost.latency_cycles = cost.compute_cycles;
     cost.bound = "compute";
-    cost.energy.reserve(1 + 2 * kTensors + 1);
+    cost.energy.reserve(2 + 2 * kTensors + 1);
     cost.energy.push_back({"mac", MacEnergyPj(machine, layer, mac)});
+    cost.energy.push_back({"output_stage", OutputEnergyPj(layer, mac)});
     PriceTraffic(machine, TrafficOf(counts, bits), &cost);
     return cost;
   }
@@ -129,7 +130,7 @@ class Analytic final : public CostModel {
 
 }  // namespace
 
-std::string_view CostModelVersion() { return "2"; }
+std::string_view CostModelVersion() { return "3"; }
 
 const CostModel& AnalyticCostModel() {
   static const Analytic kModel;

@@ -12,36 +12,24 @@ namespace {
 
 using Arithmetic = DatapathLimits::Arithmetic;
 
-OperandWidth IntegerWidth(int bits) { return {.bits = bits, .significand_bits = bits}; }
+Operand IntegerOperand(int bits) { return {.bits = bits, .significand_bits = bits}; }
 
+// Adds one product at a time.
 MacOperands FixedOperands(const DatapathLimits& limits) {
-  if (limits.arithmetic == Arithmetic::kInteger) {
-    return {IntegerWidth(limits.max_weight_bits), IntegerWidth(limits.max_activation_bits),
-            IntegerWidth(limits.accumulator_bits)};
-  }
-  return {*FloatDatapathWidth(limits.max_weight_bits),
-          *FloatDatapathWidth(limits.max_activation_bits),
-          *FloatDatapathWidth(limits.accumulator_bits)};
-}
-
-bool Fits(const OperandWidth& need, const OperandWidth& have) {
-  return need.is_float == have.is_float && need.significand_bits <= have.significand_bits &&
-         need.exponent_bits <= have.exponent_bits && need.bits <= have.bits &&
-         (have.zero_point || !need.zero_point);
-}
-
-bool Fits(const MacOperands& need, const MacOperands& have) {
-  return Fits(need.weight, have.weight) && Fits(need.activation, have.activation) &&
-         Fits(need.accumulator, have.accumulator);
-}
-
-bool SameArithmetic(const MacOperands& a, const MacOperands& b) {
-  return a.weight.is_float == b.weight.is_float && a.activation.is_float == b.activation.is_float &&
-         a.accumulator.is_float == b.accumulator.is_float;
+  MacOperands operands;
+  operands.any_order = false;
+  const bool integer = limits.arithmetic == Arithmetic::kInteger;
+  const auto operand = [&](int bits) {
+    return integer ? IntegerOperand(bits) : *FloatDatapathWidth(bits);
+  };
+  operands.weight = operand(limits.max_weight_bits);
+  operands.activation = operand(limits.max_activation_bits);
+  operands.accumulator = operand(limits.accumulator_bits);
+  return operands;
 }
 
 // The plan's notation, with the width in the multiplier where the notation does not show it.
-std::string Describe(const std::string& notation, OperandWidth width) {
+std::string Describe(const std::string& notation, Operand width) {
   width.zero_point = false;  // the notation has it
   const std::string shown = ToString(width);
   return notation.find(shown) == std::string::npos ? fmt::format("{} ({})", notation, shown)
@@ -75,7 +63,7 @@ Infeasible CannotRun(const Machine& machine, const network::MacShape& layer,
 MacOperands LeastOperands(MacOperands operands, const quantize::LayerPrecision& precision,
                           const network::MacShape& layer) {
   if (precision.accumulator.kind == quantize::Accumulator::Kind::kInt32 &&
-      !operands.weight.is_float && !operands.activation.is_float) {
+      operands.accumulator.kind == Operand::Kind::kInteger) {
     const int bits = std::min(operands.accumulator.bits, ExactSumBits(precision, layer));
     operands.accumulator.bits = operands.accumulator.significand_bits = bits;
   }
@@ -88,9 +76,9 @@ std::variant<Datapaths, Infeasible> ChooseFixed(const Machine& machine,
                                                 std::span<const MacOperands> operands) {
   Datapaths datapaths;
   for (const DatapathLimits& limits : machine.accelerator->datapaths) {
-    datapaths.built.push_back(FixedOperands(limits));
-    datapaths.costs.push_back(
-        machine.family->estimate(datapaths.built.back(), *machine.technology));
+    const MacOperands built = FixedOperands(limits);
+    datapaths.built.push_back(built);
+    datapaths.costs.push_back(machine.family->estimate(built, built, {}, *machine.technology));
   }
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     const MacOperands need = LeastOperands(operands[layer], plan.layers[layer], layers[layer]);
@@ -114,25 +102,42 @@ std::variant<Datapaths, Infeasible> BuildForPlan(const Machine& machine,
   datapaths.of_layer.reserve(layers.size());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     const MacOperands& need = operands[layer];
-    if (!machine.family->supports(need)) {
-      return Infeasible{fmt::format("layer {}: {}, which the MAC family {} does not take",
-                                    layers[layer].name, ToString(need), machine.family->name)};
+    if (const absl::Status taken = machine.family->check(need, {}); !taken.ok()) {
+      return Infeasible{fmt::format("layer {}: {}, which the MAC family {} does not take: {}",
+                                    layers[layer].name, ToString(need), machine.family->name,
+                                    std::string(taken.message()))};
     }
     size_t index = 0;
     while (index < datapaths.built.size() && !SameArithmetic(datapaths.built[index], need)) ++index;
     if (index == datapaths.built.size()) {
       datapaths.built.push_back(need);
     } else {
-      MacOperands& built = datapaths.built[index];
-      built = {Widest(built.weight, need.weight), Widest(built.activation, need.activation),
-               Widest(built.accumulator, need.accumulator)};
+      datapaths.built[index] = Widest(datapaths.built[index], need);
     }
     datapaths.of_layer.push_back(index);
   }
   for (const MacOperands& built : datapaths.built) {
-    datapaths.costs.push_back(machine.family->estimate(built, *machine.technology));
+    datapaths.costs.push_back(machine.family->estimate(built, built, {}, *machine.technology));
   }
   return datapaths;
+}
+
+// Layers of equal operands on one datapath cost the same.
+void PriceLayers(const Machine& machine, std::span<const MacOperands> operands,
+                 Datapaths* datapaths) {
+  datapaths->layer_costs.reserve(operands.size());
+  for (size_t layer = 0; layer < operands.size(); ++layer) {
+    const size_t datapath = datapaths->of_layer[layer];
+    size_t equal = 0;
+    while (equal < layer &&
+           (datapaths->of_layer[equal] != datapath || !(operands[equal] == operands[layer]))) {
+      ++equal;
+    }
+    datapaths->layer_costs.push_back(
+        equal < layer ? datapaths->layer_costs[equal]
+                      : machine.family->estimate(datapaths->built[datapath], operands[layer], {},
+                                                 *machine.technology));
+  }
 }
 
 }  // namespace
@@ -141,8 +146,13 @@ std::variant<Datapaths, Infeasible> ChooseDatapaths(const Machine& machine,
                                                     std::span<const network::MacShape> layers,
                                                     const quantize::ResolvedPlan& plan,
                                                     std::span<const MacOperands> operands) {
-  return machine.accelerator->datapaths.empty() ? BuildForPlan(machine, layers, operands)
-                                                : ChooseFixed(machine, layers, plan, operands);
+  std::variant<Datapaths, Infeasible> choice = machine.accelerator->datapaths.empty()
+                                                   ? BuildForPlan(machine, layers, operands)
+                                                   : ChooseFixed(machine, layers, plan, operands);
+  if (Datapaths* datapaths = std::get_if<Datapaths>(&choice)) {
+    PriceLayers(machine, operands, datapaths);
+  }
+  return choice;
 }
 
 }  // namespace bitscape::cost_models

@@ -9,6 +9,6 @@ namespace bitscape::cost_models {
 
 // 8 (e4m3), 16 (e5m10), 19 (e8m10) or 32 (e8m23) bits; nothing else says how many of its bits are
 // exponent.
-std::optional<OperandWidth> FloatDatapathWidth(int bits);
+std::optional<Operand> FloatDatapathWidth(int bits);
 
 }  // namespace bitscape::cost_models

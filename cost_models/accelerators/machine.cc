@@ -32,7 +32,7 @@ absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::M
   std::vector<MacOperands> operands;
   operands.reserve(layers.size());
   for (size_t i = 0; i < layers.size(); ++i) {
-    absl::StatusOr<MacOperands> of_layer = OperandsFor(plan.layers[i], layers[i]);
+    absl::StatusOr<MacOperands> of_layer = OperandsFor(plan, i, layers[i]);
     if (!of_layer.ok()) return Annotate(of_layer.status(), "layer " + layers[i].name);
     operands.push_back(*of_layer);
   }
@@ -89,6 +89,10 @@ double MacEnergyPj(const Machine& machine, const network::MacShape& layer, const
   const double energy_pj = static_cast<double>(layer.Macs()) * mac.energy_pj;
   if (machine.element_level >= 0) return energy_pj;
   return energy_pj + static_cast<double>(layer.WeightElements()) * mac.weight_register.energy_pj;
+}
+
+double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac) {
+  return static_cast<double>(layer.OutputElements()) * mac.output.energy_pj;
 }
 
 double WholeCycles(double cycles) {

@@ -43,8 +43,9 @@ absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator);
 // The datapaths of the array and which of them each layer runs on.
 struct Datapaths {
   std::vector<MacOperands> built;
-  std::vector<MacCost> costs;    // of `built`
-  std::vector<size_t> of_layer;  // index into `built`
+  std::vector<MacCost> costs;        // of `built`, used at its full widths
+  std::vector<size_t> of_layer;      // index into `built`
+  std::vector<MacCost> layer_costs;  // of each layer, on its datapath
 };
 
 // A machine without datapaths gets one for each mix of arithmetic in the plan, as wide as its
@@ -73,6 +74,8 @@ absl::StatusOr<std::variant<LaidPlan, Infeasible>> LayPlan(
 // Energy of a layer's multiply-accumulates. A weight register is clocked when a weight is loaded,
 // which the dataflow does once; with a per_pe weight memory there is none.
 double MacEnergyPj(const Machine& machine, const network::MacShape& layer, const MacCost& mac);
+// Energy of a layer's finished outputs.
+double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac);
 
 // The next whole number, or the nearest where only rounding errors of doubles are between.
 double WholeCycles(double cycles);

@@ -19,8 +19,7 @@ class Roofline final : public CostModel {
     if (Infeasible* infeasible = std::get_if<Infeasible>(&laid)) return std::move(*infeasible);
     auto& [machine, datapaths, report] = std::get<LaidPlan>(laid);
     for (size_t i = 0; i < layers.size(); ++i) {
-      report.layers.push_back(
-          EstimateLayer(machine, layers[i], plan, i, datapaths.costs[datapaths.of_layer[i]]));
+      report.layers.push_back(EstimateLayer(machine, layers[i], plan, i, datapaths.layer_costs[i]));
     }
     return std::move(report);
   }
@@ -38,7 +37,7 @@ class Roofline final : public CostModel {
     cost.layer = layer.name;
     cost.macs = static_cast<double>(layer.Macs());
     cost.weight_bits = WeightStorageBits(layer, precision.weights);
-    cost.compute_cycles = WholeCycles(cost.macs / slots * mac.cycles);
+    cost.compute_cycles = WholeCycles(cost.macs / slots / mac.macs_per_cycle);
     cost.utilization = 1;
 
     const std::array<double, kTensors> moved_bits = {
@@ -47,10 +46,11 @@ class Roofline final : public CostModel {
         TouchedInputs(layer) * input_bits,
         static_cast<double>(layer.OutputElements()) * StoredOutputBits(plan, index)};
     cost.energy.push_back({"mac", MacEnergyPj(machine, layer, mac)});
+    cost.energy.push_back({"output_stage", OutputEnergyPj(layer, mac)});
     double bits = 0;
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
       cost.energy.push_back(
-          {dram.components[tensor], moved_bits[tensor] * dram.cost.energy_pj_per_bit});
+          {dram.components[tensor], moved_bits[tensor] * dram.cost.read_pj_per_bit});
       bits += moved_bits[tensor];
     }
     const double dram_cycles = WholeCycles(bits / dram.level->bandwidth_bits_per_cycle);

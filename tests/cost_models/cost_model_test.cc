@@ -112,7 +112,7 @@ TEST(CostModel, ComponentsAreMacAndMemoriesByTensor) {
   for (const auto& [name, value] : energy) names.push_back(name);
   EXPECT_THAT(names, ::testing::ElementsAre("dram_inputs", "dram_outputs", "dram_weights",
                                             "global_buffer_inputs", "global_buffer_outputs", "mac",
-                                            "scratchpad_weights"));
+                                            "output_stage", "scratchpad_weights"));
   std::vector<std::string> areas;
   for (const AreaItem& item : Price(SmallNetwork(), kInt8).area) areas.push_back(item.component);
   EXPECT_THAT(areas, ::testing::ElementsAre("mac_array", "scratchpad", "global_buffer"));
@@ -404,36 +404,49 @@ TEST(CostModel, FixedFloatDatapathsTakeWhatTheirBitsHold) {
                 "int8 x int8 + int32 or up to e5m10 x e5m10 + e8m23"));
 }
 
-TEST(CostModel, FloatProductsInIntegerSumsAreInfeasible) {
+TEST(CostModel, FloatProductsInIntegerSumsHaveNoMeaning) {
   const std::vector<MacShape> layers = {GemmLayer("fc", 64, 10)};
   quantize::ResolvedPlan plan = PlanFor(layers, "weights=fp16,activations=fp16");
   plan.layers[0].accumulator.kind = quantize::Accumulator::Kind::kInt32;
-  const absl::StatusOr<CostOutcome> outcome =
-      AnalyticCostModel().Estimate(layers, plan, EyerissLike());
-  ASSERT_TRUE(outcome.ok()) << outcome.status();
+  const absl::Status status = AnalyticCostModel().Estimate(layers, plan, EyerissLike()).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
   EXPECT_THAT(
-      std::get<Infeasible>(*outcome).reason,
-      HasSubstr("layer fc: e5m10 x e5m10 + int28, which the MAC family native does not take"));
+      std::string(status.message()),
+      HasSubstr("layer fc: accumulator int32 adds integer codes, and the weights are fp16"));
+}
+
+// Rounding happens inside a chunk, wherever the native multiplier adds one product at a time.
+TEST(CostModel, WhatTheFamilyCannotSumIsInfeasible) {
+  const std::vector<MacShape> layers = {GemmLayer("fc", 64, 10)};
+  const std::string plan = "weights=mxfp4_e2m1,activations=mxfp4_e2m1,accumulator=fp16:chunk64";
+  EXPECT_THAT(Refused(layers, plan, EyerissLike()),
+              HasSubstr("layer fc: e2m1:block32 x e2m1:block32 + e5m10:chunk64, which the MAC "
+                        "family native does not take: "));
+}
+
+TEST(CostModel, OutputsPayForTheirScalesOnce) {
+  const std::vector<MacShape> layers = {GemmLayer("fc", 64, 10), GemmLayer("next", 64, 10)};
+  const auto output_pj = [&](std::string_view plan) {
+    return Breakdown(Price(layers, plan))["output_stage"];
+  };
+  EXPECT_GT(output_pj("weights=int8,activations=int8,accumulator=int32"),
+            output_pj("weights=dfx8,activations=dfx8,accumulator=int32"))
+      << "a power of two shifts";
+  EXPECT_GT(output_pj("weights=int8,activations=int8:dynamic,accumulator=int32"),
+            output_pj("weights=int8,activations=int8,accumulator=int32"));
+  EXPECT_GT(output_pj("weights=int8,activations=int8,accumulator=int32,fold=never"),
+            output_pj("weights=int8,activations=int8,accumulator=int32"));
 }
 
 TEST(CostModel, ErrorsNameTheLayer) {
   const std::vector<MacShape> layers = SmallNetwork();
   quantize::ResolvedPlan plan = PlanFor(layers, kInt8);
-  plan.layers[2].activations.dynamic_range = true;
+  plan.layers[2].activations.granularity = formats::Granularity::kChannel;
   for (const CostModel* model : {&AnalyticCostModel(), &RooflineCostModel()}) {
     const absl::Status status = model->Estimate(layers, plan, EyerissLike()).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
     EXPECT_THAT(std::string(status.message()),
-                HasSubstr("layer conv2: activations in int8:dynamic"));
-  }
-  quantize::ResolvedPlan stochastic = PlanFor(layers, kInt8);
-  stochastic.layers[1].weights.rounding = formats::Rounding::kStochastic;
-  for (const CostModel* model : {&AnalyticCostModel(), &RooflineCostModel()}) {
-    const absl::Status status = model->Estimate(layers, stochastic, EyerissLike()).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-    EXPECT_THAT(std::string(status.message()),
-                HasSubstr("layer conv1: weights in " + stochastic.layers[1].weights.ToString() +
-                          ": no cost for stochastic rounding"));
+                HasSubstr("layer conv2: activations in int8:channel: no cost"));
   }
   plan.layers.pop_back();
   const absl::Status sizes = AnalyticCostModel().Estimate(layers, plan, EyerissLike()).status();

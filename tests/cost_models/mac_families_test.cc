@@ -1,90 +1,239 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
 
 #include <cmath>
 #include <string>
 #include <vector>
 
 #include "cost_models/mac/families.h"
+#include "engine/formats/catalog.h"
 #include "tests/cost_models/machines.h"
 
 namespace bitscape::cost_models {
 namespace {
 
 using ::testing::HasSubstr;
+using Kind = Operand::Kind;
 
-OperandWidth Int(int bits) { return {.bits = bits, .significand_bits = bits}; }
-OperandWidth Float(int exponent_bits, int mantissa_bits) {
-  return {.is_float = true,
+Operand Int(int bits) { return {.bits = bits, .significand_bits = bits}; }
+Operand Float(int exponent_bits, int mantissa_bits) {
+  return {.kind = Kind::kFloat,
           .bits = 1 + exponent_bits + mantissa_bits,
           .exponent_bits = exponent_bits,
           .significand_bits = mantissa_bits + 1};
 }
-
-const Technology& Node45() {
-  static const Technology node = *Technology::Make({});
-  return node;
+Operand Log(int exponent_bits, int fraction_bits) {
+  return {.kind = Kind::kLog,
+          .bits = exponent_bits + 1,
+          .exponent_bits = exponent_bits,
+          .significand_bits = 1,
+          .log_fraction_bits = fraction_bits};
+}
+Operand Binary() { return {.kind = Kind::kBinary, .bits = 1, .significand_bits = 1}; }
+Operand Ternary() { return {.kind = Kind::kTernary, .bits = 2, .significand_bits = 2}; }
+Operand Blocks(Operand operand, int block) {
+  operand.block = block;
+  operand.block_scale = Operand::BlockScale::kPowerOfTwo;
+  operand.block_scale_bits = 8;
+  operand.block_scale_significand_bits = 1;
+  return operand;
+}
+Operand Codebook(Operand entry, int entries) {
+  entry.entry_bits = entry.bits;
+  entry.table_entries = entries;
+  entry.bits = static_cast<int>(std::ceil(std::log2(entries)));
+  return entry;
+}
+MacOperands Of(const Operand& weight, const Operand& activation, const Operand& accumulator) {
+  MacOperands operands;
+  operands.weight = weight;
+  operands.activation = activation;
+  operands.accumulator = accumulator;
+  return operands;
 }
 
-class Families : public ::testing::TestWithParam<const MacFamily*> {
- protected:
-  MacCost Cost(const MacOperands& operands) const {
-    EXPECT_TRUE(GetParam()->supports(operands)) << ToString(operands);
-    return GetParam()->estimate(operands, Node45());
-  }
+const Technology& Node45() {
+  static const Technology kTechnology = *Technology::Make({});
+  return kTechnology;
+}
+
+MacCost Full(const MacFamily& family, const MacOperands& operands, const MacDesign& design = {}) {
+  const absl::Status taken = family.check(operands, design);
+  EXPECT_TRUE(taken.ok()) << family.name << ", " << ToString(operands) << ": " << taken;
+  return family.estimate(operands, operands, design, Node45());
+}
+MacCost Native(const MacOperands& operands) { return Full(**FindMacFamily("native"), operands); }
+MacCost Dot(const MacOperands& operands, int length) {
+  return Full(**FindMacFamily("dot_product"), operands, {.dot_length = length});
+}
+
+// A random operand, and one that is wider in one respect.
+struct Pair {
+  Operand narrow, wide;
 };
 
-std::vector<OperandWidth> AllWidths() {
-  std::vector<OperandWidth> widths;
-  for (int bits = 1; bits <= 16; ++bits) widths.push_back(Int(bits));
-  for (int exponent = 1; exponent <= 8; ++exponent) {
-    for (int mantissa = 0; mantissa <= 23; ++mantissa) widths.push_back(Float(exponent, mantissa));
+rc::Gen<Operand> AnyOperand() {
+  return rc::gen::exec([]() -> Operand {
+    Operand operand;
+    switch (*rc::gen::inRange(0, 5)) {
+      case 0:
+        operand = Int(*rc::gen::inRange(2, 17));
+        operand.zero_point = *rc::gen::arbitrary<bool>();
+        operand.significand_bits += operand.zero_point ? 1 : 0;
+        break;
+      case 1:
+        operand = Float(*rc::gen::inRange(1, 9), *rc::gen::inRange(0, 24));
+        operand.subnormals = *rc::gen::arbitrary<bool>();
+        break;
+      case 2: {
+        const int exponent = *rc::gen::inRange(2, 8);
+        operand = Log(exponent, *rc::gen::inRange(0, 2));
+        break;
+      }
+      case 3:
+        operand = Binary();
+        break;
+      default:
+        operand = Ternary();
+        operand.two_values = *rc::gen::arbitrary<bool>();
+    }
+    const bool has_number = operand.kind == Kind::kInteger || operand.kind == Kind::kFloat;
+    if (has_number && *rc::gen::inRange(0, 4) == 0) {
+      operand = Codebook(operand, *rc::gen::inRange(2, 257));
+    }
+    if (*rc::gen::inRange(0, 3) == 0) operand = Blocks(operand, 1 << *rc::gen::inRange(4, 8));
+    return operand;
+  });
+}
+
+Operand Wider(const Operand& operand) {
+  Operand wide = operand;
+  switch (operand.kind) {
+    case Kind::kInteger:
+      if (wide.table_entries > 0) {
+        ++wide.entry_bits;
+      } else {
+        ++wide.bits;
+      }
+      ++wide.significand_bits;
+      break;
+    case Kind::kFloat: {
+      const bool exponent = wide.exponent_bits < 8 && *rc::gen::arbitrary<bool>();
+      ++(exponent ? wide.exponent_bits : wide.significand_bits);
+      ++(wide.table_entries > 0 ? wide.entry_bits : wide.bits);
+      break;
+    }
+    case Kind::kLog:
+      ++wide.exponent_bits;
+      ++wide.bits;
+      break;
+    case Kind::kBinary:
+    case Kind::kTernary:
+      break;  // no width
   }
-  return widths;
+  return wide;
+}
+
+rc::Gen<Operand> AnyAccumulator() {
+  return rc::gen::exec([]() -> Operand {
+    return *rc::gen::arbitrary<bool>() ? Int(*rc::gen::inRange(8, 33))
+                                       : Float(*rc::gen::inRange(4, 9), *rc::gen::inRange(2, 24));
+  });
+}
+
+rc::Gen<MacOperands> AnyOperands() {
+  return rc::gen::exec([]() -> MacOperands {
+    MacOperands operands = Of(*AnyOperand(), *AnyOperand(), *AnyAccumulator());
+    if (*rc::gen::inRange(0, 3) == 0) {
+      operands.any_order = false;
+      operands.chunk = 1 << *rc::gen::inRange(0, 6);
+      if (*rc::gen::arbitrary<bool>()) operands.align_bits = *rc::gen::inRange(8, 33);
+    }
+    operands.stochastic_sums = *rc::gen::inRange(0, 8) == 0;
+    operands.output.has_scale = *rc::gen::arbitrary<bool>();
+    operands.output.stored_bits = *rc::gen::inRange(1, 33);
+    return operands;
+  });
+}
+
+class Families : public ::testing::TestWithParam<const MacFamily*> {};
+
+MacDesign AnyDesign() {
+  return {.dot_length = 1 << *rc::gen::inRange(0, 7), .pipeline_stages = *rc::gen::inRange(1, 4)};
 }
 
 TEST_P(Families, CostIsFiniteAndPositive) {
-  EXPECT_FALSE(GetParam()->source.empty());
+  const MacFamily& family = *GetParam();
+  EXPECT_FALSE(family.source.empty());
+  EXPECT_FALSE(family.description.empty());
   int priced = 0;
-  for (const OperandWidth& weight : AllWidths()) {
-    for (const OperandWidth& activation : AllWidths()) {
-      for (const OperandWidth& accumulator : {Int(32), Float(8, 23)}) {
-        const MacOperands operands{weight, activation, accumulator};
-        if (!GetParam()->supports(operands)) continue;
-        const MacCost cost = GetParam()->estimate(operands, Node45());
-        ASSERT_TRUE(std::isfinite(cost.energy_pj) && cost.energy_pj > 0) << ToString(operands);
-        ASSERT_TRUE(std::isfinite(cost.area_um2) && cost.area_um2 > 0) << ToString(operands);
-        ASSERT_GE(cost.cycles, 1) << ToString(operands);
-        ++priced;
-      }
+  const bool holds = rc::check(std::string(family.name) + " costs something", [&] {
+    const MacOperands operands = *AnyOperands();
+    const MacDesign design = AnyDesign();
+    const absl::Status taken = family.check(operands, design);
+    if (!taken.ok()) {
+      RC_ASSERT(taken.code() == absl::StatusCode::kUnimplemented);
+      RC_ASSERT(!taken.message().empty());
+      return;
     }
-  }
-  EXPECT_GT(priced, 0);
+    ++priced;
+    const MacCost cost = Full(family, operands, design);
+    for (const double value :
+         {cost.energy_pj, cost.area_um2, cost.delay_ns, cost.macs_per_cycle, cost.output.energy_pj,
+          cost.output.area_um2, cost.weight_register.energy_pj}) {
+      RC_ASSERT(std::isfinite(value) && value > 0);
+    }
+  });
+  EXPECT_TRUE(holds);
+  EXPECT_GT(priced, 30);
 }
 
 TEST_P(Families, CostGrowsWithEachWidth) {
-  const auto expect_grows = [&](MacOperands narrow, MacOperands wide) {
-    if (!GetParam()->supports(narrow) || !GetParam()->supports(wide)) return;
-    EXPECT_LT(Cost(narrow).energy_pj, Cost(wide).energy_pj)
-        << ToString(narrow) << ", " << ToString(wide);
-    EXPECT_LT(Cost(narrow).area_um2, Cost(wide).area_um2)
-        << ToString(narrow) << ", " << ToString(wide);
-  };
-  for (int bits = 1; bits < 16; ++bits) {
-    for (const OperandWidth& sum : {Int(32), Float(8, 23)}) {
-      expect_grows({Int(bits), Int(8), sum}, {Int(bits + 1), Int(8), sum});
-      expect_grows({Int(8), Int(bits), sum}, {Int(8), Int(bits + 1), sum});
-    }
-    expect_grows({Int(8), Int(8), Int(15 + bits)}, {Int(8), Int(8), Int(16 + bits)});
-    expect_grows({Float(5, bits), Float(5, 10), Float(8, 23)},
-                 {Float(5, bits + 1), Float(5, 10), Float(8, 23)});
-    expect_grows({Int(bits), Float(5, 10), Float(8, 23)},
-                 {Int(bits + 1), Float(5, 10), Float(8, 23)});
-  }
-  for (int exponent = 2; exponent < 8; ++exponent) {
-    expect_grows({Float(exponent, 3), Float(exponent, 3), Float(8, 23)},
-                 {Float(exponent + 1, 3), Float(exponent + 1, 3), Float(8, 23)});
-  }
+  const MacFamily& family = *GetParam();
+  int compared = 0;
+  const bool holds = rc::check(std::string(family.name) + " is monotone", [&] {
+    const MacOperands narrow = *AnyOperands();
+    MacOperands wide = narrow;
+    const int which = *rc::gen::inRange(0, 3);
+    Operand& grown = which == 0 ? wide.weight : which == 1 ? wide.activation : wide.accumulator;
+    grown = Wider(grown);
+    const MacDesign design = AnyDesign();
+    if (!family.check(narrow, design).ok() || !family.check(wide, design).ok()) return;
+    ++compared;
+    const MacCost less = Full(family, narrow, design);
+    const MacCost more = Full(family, wide, design);
+    const double rounding = 1 + 1e-12;
+    RC_LOG() << ToString(narrow) << ", " << ToString(wide) << ", dot " << design.dot_length;
+    RC_ASSERT(less.energy_pj <= more.energy_pj * rounding);
+    RC_ASSERT(less.area_um2 <= more.area_um2 * rounding);
+    RC_ASSERT(less.delay_ns <= more.delay_ns * rounding);
+  });
+  EXPECT_TRUE(holds);
+  EXPECT_GT(compared, 20);
+}
+
+TEST_P(Families, UsedBelowItsWidthsADatapathCostsNoMore) {
+  const MacFamily& family = *GetParam();
+  int compared = 0;
+  const bool holds = rc::check(std::string(family.name) + " used below its widths", [&] {
+    const MacOperands used = *AnyOperands();
+    MacOperands built = used;
+    built.weight = Wider(used.weight);
+    built.activation = Wider(used.activation);
+    built.accumulator = Wider(used.accumulator);
+    const MacDesign design = AnyDesign();
+    if (!family.check(used, design).ok() || !family.check(built, design).ok()) return;
+    RC_ASSERT(Fits(used, built));
+    ++compared;
+    const MacCost part = family.estimate(built, used, design, Node45());
+    const MacCost full = family.estimate(built, built, design, Node45());
+    RC_ASSERT(part.energy_pj <= full.energy_pj * (1 + 1e-12));
+    RC_ASSERT(part.area_um2 == full.area_um2);
+    RC_ASSERT(part.macs_per_cycle >= full.macs_per_cycle);
+  });
+  EXPECT_TRUE(holds);
+  EXPECT_GT(compared, 20);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllFamilies, Families, ::testing::ValuesIn([] {
@@ -95,10 +244,67 @@ INSTANTIATE_TEST_SUITE_P(AllFamilies, Families, ::testing::ValuesIn([] {
                          }()),
                          [](const auto& tested) { return std::string(tested.param->name); });
 
+RC_GTEST_PROP(Operands, WidestFitsBoth, ()) {
+  const MacOperands a = *AnyOperands();
+  const MacOperands b = *AnyOperands();
+  if (!SameArithmetic(a, b)) return;
+  // What is built has an order of summation.
+  MacOperands built = Widest(a, b);
+  built.any_order = false;
+  RC_ASSERT(Fits(a, built));
+  RC_ASSERT(Fits(b, built));
+}
+
+RC_GTEST_PROP(Operands, WidestOfNeighboursFitsBoth, ()) {
+  const MacOperands a = *AnyOperands();
+  MacOperands b = a;
+  b.weight = Wider(a.weight);
+  MacOperands c = a;
+  c.activation = Wider(a.activation);
+  RC_ASSERT(SameArithmetic(b, c));
+  RC_ASSERT(Fits(b, Widest(b, c)) == Fits(b, b));
+  RC_ASSERT(Fits(a, b));
+  RC_ASSERT(Widest(a, b) == Widest(b, a));
+}
+
+RC_GTEST_PROP(Operands, FitsIsAPartialOrder, ()) {
+  const Operand a = *AnyOperand();
+  const Operand b = Wider(a);
+  const Operand c = *rc::gen::arbitrary<bool>() ? Wider(b) : *AnyOperand();
+  RC_ASSERT(Fits(a, a));
+  RC_ASSERT(Fits(a, b));
+  if (Fits(b, c)) RC_ASSERT(Fits(a, c));
+  if (Fits(a, c) && Fits(c, a)) RC_ASSERT(a == c);
+  RC_ASSERT(a == b || !Fits(b, a));
+}
+
+TEST(Operands, TernaryFitsAnIntegerOfTwoBitsAndBinaryFitsTernarysPlace) {
+  EXPECT_TRUE(Fits(Binary(), Int(2)));
+  EXPECT_TRUE(Fits(Ternary(), Int(8)));
+  EXPECT_FALSE(Fits(Int(2), Ternary()));
+  EXPECT_FALSE(Fits(Ternary(), Float(8, 23)));
+  Operand ttq = Ternary();
+  ttq.two_values = true;
+  EXPECT_FALSE(Fits(ttq, Int(8)));
+}
+
+TEST(Operands, ADatapathThatRoundsElsewhereDoesNotFit) {
+  MacOperands one = Of(Float(4, 3), Float(4, 3), Float(5, 10));
+  one.any_order = false;
+  MacOperands sixteen = one;
+  sixteen.chunk = 16;
+  EXPECT_FALSE(Fits(one, sixteen));
+  EXPECT_FALSE(SameArithmetic(one, sixteen));
+  MacOperands any = one;
+  any.any_order = true;
+  EXPECT_TRUE(Fits(any, one));
+  EXPECT_TRUE(Fits(any, sixteen));
+  EXPECT_FALSE(Fits(one, any));
+}
+
 // multiplier + adder + registers, by hand from the fitted coefficients.
 TEST(NativeMac, Int8CostIsTheSumOfItsParts) {
-  const MacFamily& native = **FindMacFamily("native");
-  const MacCost cost = native.estimate({Int(8), Int(8), Int(32)}, Node45());
+  const MacCost cost = Native(Of(Int(8), Int(8), Int(32)));
   EXPECT_NEAR(cost.energy_pj, 0.2 + (0.00282202 * 32 + 0.00692521) + 0.009 * (8 + 32), 1e-5);
   EXPECT_NEAR(cost.area_um2, 282 + (4.12454 * 32 + 2.68145) + 5.98 * (8 + 32), 0.1);
   EXPECT_DOUBLE_EQ(cost.weight_register.energy_pj, 0.009 * 8);
@@ -106,156 +312,186 @@ TEST(NativeMac, Int8CostIsTheSumOfItsParts) {
 }
 
 TEST(NativeMac, Fp16WithFp32SumsIsAMultiplierAnAdderAndRegisters) {
-  const MacFamily& native = **FindMacFamily("native");
-  const MacCost cost = native.estimate({Float(5, 10), Float(5, 10), Float(8, 23)}, Node45());
+  const MacCost cost = Native(Of(Float(5, 10), Float(5, 10), Float(8, 23)));
   const double parts = Node45().FloatMultiplier(5, 11, 11).energy_pj +
                        Node45().FloatAdder(8, 23).energy_pj + 0.009 * (16 + 32);
   EXPECT_NEAR(cost.energy_pj, parts, 1e-9);
 }
 
+TEST(NativeMac, SubnormalsAreNormalisedBeforeTheProduct) {
+  Operand gradual = Float(5, 10);
+  gradual.subnormals = true;
+  const double with = Native(Of(gradual, Float(5, 10), Float(8, 23))).energy_pj;
+  const double without = Native(Of(Float(5, 10), Float(5, 10), Float(8, 23))).energy_pj;
+  EXPECT_NEAR(with - without,
+              Node45().LeadingZeros(11).energy_pj + Node45().Shifter(11, 4).energy_pj, 1e-9);
+}
+
 TEST(NativeMac, IntegerProductsSummedInFloatPayForTheConversionAndTheFloatAdder) {
-  const MacFamily& native = **FindMacFamily("native");
-  const MacCost integer = native.estimate({Int(8), Int(8), Int(32)}, Node45());
-  const MacCost converted = native.estimate({Int(8), Int(8), Float(8, 23)}, Node45());
-  const double difference = Node45().Shifter(16, 4).energy_pj +
+  const MacCost integer = Native(Of(Int(8), Int(8), Int(32)));
+  const MacCost converted = Native(Of(Int(8), Int(8), Float(8, 23)));
+  const double difference = Node45().LeadingZeros(16).energy_pj +
+                            Node45().Shifter(16, 4).energy_pj +
                             Node45().FloatAdder(8, 23).energy_pj - Node45().Adder(32).energy_pj;
   EXPECT_NEAR(converted.energy_pj - integer.energy_pj, difference, 1e-9);
 }
 
 TEST(NativeMac, AZeroPointCostsASubtractorAndOneMoreBit) {
-  const MacFamily& native = **FindMacFamily("native");
-  OperandWidth asymmetric = Int(8);
+  Operand asymmetric = Int(8);
   asymmetric.zero_point = true;
   asymmetric.significand_bits = 9;
-  const MacCost plain = native.estimate({Int(8), Int(8), Int(32)}, Node45());
-  const MacCost shifted = native.estimate({Int(8), asymmetric, Int(32)}, Node45());
+  const MacCost plain = Native(Of(Int(8), Int(8), Int(32)));
+  const MacCost shifted = Native(Of(Int(8), asymmetric, Int(32)));
   const double difference = Node45().Adder(9).energy_pj + Node45().Multiplier(8, 9).energy_pj -
                             Node45().Multiplier(8, 8).energy_pj;
   EXPECT_NEAR(shifted.energy_pj - plain.energy_pj, difference, 1e-9);
 }
 
-TEST(NativeMac, RefusesFloatProductsInIntegerSums) {
+TEST(NativeMac, ACodebookIsATableReadAndTheMacOfItsEntries) {
+  const MacCost plain = Native(Of(Int(8), Int(8), Int(24)));
+  const MacCost coded = Native(Of(Codebook(Int(8), 16), Int(8), Int(24)));
+  EXPECT_NEAR(coded.energy_pj - plain.energy_pj, Node45().Table(16, 8).energy_pj, 1e-9);
+  EXPECT_NEAR(coded.area_um2 - plain.area_um2, Node45().Table(16, 8).area_um2, 1e-6);
+  EXPECT_DOUBLE_EQ(coded.weight_register.energy_pj, Node45().Register(4).energy_pj) << "the index";
+}
+
+TEST(NativeMac, LogsAddExponentsAndShiftIntoAFixedPoint) {
+  const MacCost cost = Native(Of(Log(3, 0), Log(3, 0), Int(24)));
+  const double parts = Node45().Adder(4).energy_pj + Node45().Shifter(24, 4).energy_pj +
+                       Node45().Adder(24).energy_pj + Node45().Register(4 + 24).energy_pj;
+  EXPECT_NEAR(cost.energy_pj, parts, 1e-9);  // 14 places: four stages
+  EXPECT_GT(Native(Of(Log(4, 1), Log(4, 1), Int(24))).energy_pj, cost.energy_pj)
+      << "sqrt 2 reads a table";
+  // A log weight shifts an integer instead of multiplying it.
+  EXPECT_LT(Native(Of(Log(3, 0), Int(8), Int(24))).energy_pj,
+            Native(Of(Int(8), Int(8), Int(24))).energy_pj + Node45().Shifter(24, 4).energy_pj);
+}
+
+TEST(NativeMac, ASharedExponentIsAddedOnceABlock) {
+  const auto energy = [](int block) {
+    return Native(Of(Blocks(Int(4), block), Blocks(Int(4), block), Float(8, 23))).energy_pj;
+  };
+  EXPECT_LT(energy(32), energy(16));
+  EXPECT_LT(energy(16), Native(Of(Int(4), Int(4), Float(8, 23))).energy_pj)
+      << "one float addition for each 16 products";
+}
+
+TEST(NativeMac, HeldZerosSaveTheAdder) {
   const MacFamily& native = **FindMacFamily("native");
-  EXPECT_FALSE(native.supports({Float(4, 3), Float(4, 3), Int(32)}));
-  EXPECT_FALSE(native.supports({Int(0), Int(8), Int(32)}));
+  const MacOperands ternary = Of(Ternary(), Int(8), Int(20));
+  const double all = Full(native, ternary).energy_pj;
+  const double half = Full(native, ternary, {.zero_share = 0.5}).energy_pj;
+  EXPECT_NEAR(half, all - 0.5 * (all - Node45().Register(8).energy_pj), 1e-9);
+  const MacOperands binary = Of(Binary(), Int(8), Int(20));
+  EXPECT_DOUBLE_EQ(Full(native, binary, {.zero_share = 0.5}).energy_pj,
+                   Full(native, binary).energy_pj);
+}
+
+TEST(NativeMac, ALongerPipelineIsFasterUpToTheLoopOfItsAccumulator) {
+  const MacFamily& native = **FindMacFamily("native");
+  const MacOperands operands = Of(Int(8), Int(8), Int(32));
+  const MacCost one = Full(native, operands);
+  const MacCost two = Full(native, operands, {.pipeline_stages = 2});
+  const MacCost many = Full(native, operands, {.pipeline_stages = 50});
+  EXPECT_LT(two.delay_ns, one.delay_ns);
+  EXPECT_GT(two.energy_pj, one.energy_pj);
+  EXPECT_NEAR(many.delay_ns, Node45().Adder(32).delay_ns + Node45().Register(32).delay_ns, 1e-12);
+}
+
+TEST(DotProduct, OneLaneIsANativeMac) {
+  for (const MacOperands& operands :
+       {Of(Int(8), Int(8), Int(24)), Of(Float(4, 3), Float(4, 3), Float(8, 23)),
+        Of(Blocks(Float(2, 1), 32), Blocks(Float(2, 1), 32), Float(8, 23))}) {
+    EXPECT_DOUBLE_EQ(Dot(operands, 1).energy_pj, Native(operands).energy_pj);
+    EXPECT_DOUBLE_EQ(Dot(operands, 1).area_um2, Native(operands).area_um2);
+  }
+}
+
+// 16 products of 8 bits: adders of 16, 17, 18, 19 bits, and one accumulator.
+TEST(DotProduct, IntegersShareTreeAndAccumulator) {
+  double tree = 0;
+  for (int level = 0, pairs = 8; pairs > 0; ++level, pairs /= 2) {
+    tree += pairs * Node45().Adder(16 + level).energy_pj;
+  }
+  const double expected =
+      Node45().Multiplier(8, 8).energy_pj + Node45().Register(8).energy_pj +
+      (tree + Node45().Adder(32).energy_pj + Node45().Register(32).energy_pj) / 16;
+  EXPECT_NEAR(Dot(Of(Int(8), Int(8), Int(32)), 16).energy_pj, expected, 1e-9);
+}
+
+TEST(DotProduct, SignsAreCounted) {
+  const MacCost cost = Dot(Of(Binary(), Binary(), Int(16)), 64);
+  const double expected = Node45().Gates(2.5).energy_pj + Node45().Register(1).energy_pj +
+                          (Node45().PopulationCount(64).energy_pj + Node45().Adder(16).energy_pj +
+                           Node45().Register(16).energy_pj) /
+                              64;
+  EXPECT_NEAR(cost.energy_pj, expected, 1e-9);
+}
+
+TEST(DotProduct, NarrowAlignmentCostsLess) {
+  MacOperands exact = Of(Float(5, 2), Float(5, 2), Float(8, 23));
+  exact.any_order = false;
+  exact.chunk = 16;
+  MacOperands aligned = exact;
+  aligned.align_bits = 14;
+  EXPECT_LT(Dot(aligned, 16).energy_pj, Dot(exact, 16).energy_pj);
+  EXPECT_LT(Dot(aligned, 16).area_um2, Dot(exact, 16).area_um2);
+}
+
+TEST(DotProduct, AnAccumulatorRoundsWhereThePlanSaysSo) {
+  const MacFamily& dot = **FindMacFamily("dot_product");
+  MacOperands operands = Of(Float(4, 3), Float(4, 3), Float(5, 10));
+  operands.any_order = false;
+  operands.chunk = 4;
+  EXPECT_TRUE(dot.check(operands, {.dot_length = 4}).ok());
+  EXPECT_TRUE(dot.check(operands, {.dot_length = 2}).ok());
+  EXPECT_EQ(std::string(dot.check(operands, {.dot_length = 16}).message()),
+            "e4m3 x e4m3 + e5m10:chunk4: the plan rounds after each 4 products, a tree adds 16 "
+            "before");
+  EXPECT_THAT(std::string(dot.check(operands, {.dot_length = 0}).message()),
+              HasSubstr("0 products in one adder tree; priced: 1 to 4096"));
+  const MacOperands blocks = Of(Blocks(Int(8), 24), Int(8), Float(8, 23));
+  EXPECT_THAT(std::string(dot.check(blocks, {.dot_length = 16}).message()),
+              HasSubstr("scales for each 24 products in a tree of 16"));
+}
+
+TEST(MacFamily, UnpricedWidthsAreRefusedByName) {
+  const MacFamily& native = **FindMacFamily("native");
+  EXPECT_EQ(std::string(native.check(Of(Int(0), Int(8), Int(32)), {}).message()),
+            "weights int0: no cost for 0 significand and 0 exponent bits; priced: 1 to 64 and 1 "
+            "to 11");
+  EXPECT_THAT(std::string(native.check(Of(Int(8), Int(8), Log(3, 0)), {}).message()),
+              HasSubstr("accumulator log4: no adder for it"));
 }
 
 TEST(MacFamily, UnknownNameIsSuggested) {
   const absl::StatusOr<const MacFamily*> found = FindMacFamily("nativ");
   EXPECT_EQ(found.status().code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(found.status().message()),
-              HasSubstr("MAC family \"nativ\" is unknown; known: native; did you mean 'native'?"));
+              HasSubstr("MAC family \"nativ\" is unknown; known: native, dot_product"));
+  EXPECT_THAT(std::string(found.status().message()), HasSubstr("did you mean 'native'?"));
 }
 
-MacOperands OperandsOf(std::string_view plan, const network::MacShape& layer) {
-  const absl::StatusOr<MacOperands> operands = OperandsFor(PlanFor({layer}, plan).layers[0], layer);
-  EXPECT_TRUE(operands.ok()) << operands.status();
-  return operands.value_or(MacOperands{});
-}
-
-TEST(Operands, ExactIntegerSumsAreAsWideAsTheReductionNeeds) {
-  // 3 x 3 x 16 = 144 products: 8 bits more.
-  const network::MacShape conv = ConvLayer("conv", 16, 16, 3, 8);
-  EXPECT_EQ(OperandsOf("weights=int8,activations=int8,accumulator=int32", conv).accumulator.bits,
-            8 + 8 + 8);
-  EXPECT_EQ(OperandsOf("weights=int4,activations=int8,accumulator=int32", conv).accumulator.bits,
-            4 + 8 + 8);
-  EXPECT_EQ(OperandsOf("weights=int16,activations=int16,accumulator=int32", conv).accumulator.bits,
-            32);
-  // 144 to 128 products: exactly 7 bits.
-  EXPECT_EQ(OperandsOf("weights=int8,activations=int8,accumulator=int32", GemmLayer("fc", 128, 4))
-                .accumulator.bits,
-            8 + 8 + 7);
-}
-
-TEST(Operands, ExactSumBitsComeFromTheRangesOfCodes) {
-  const auto bits = [](std::string_view formats, const network::MacShape& layer) {
-    const std::string plan = std::string(formats) + ",accumulator=int32";
-    return ExactSumBits(PlanFor({layer}, plan).layers[0], layer);
-  };
-  const network::MacShape one = GemmLayer("fc", 1, 1);
-  EXPECT_EQ(bits("weights=int2,activations=int2", one), 2);             // +-1
-  EXPECT_EQ(bits("weights=int8,activations=int8", one), 15);            // 127^2 = 16129
-  EXPECT_EQ(bits("weights=int8:full,activations=int8:full", one), 16);  // 128^2 = 2^14
-  EXPECT_EQ(bits("weights=int8,activations=uint8", one), 16);           // 127 * 255 = 32385
-  EXPECT_EQ(bits("weights=int8,activations=uint8:asym", one), 16);      // code - zero point
-  EXPECT_EQ(bits("weights=int4,activations=int8", ConvLayer("conv", 1, 1, 5, 8)), 16);
-  network::MacShape product = GemmLayer("scores", 2, 4);
-  product.weights_are_activations = true;
-  EXPECT_EQ(bits("weights=int2,activations=int8", product), 16);  // 2 * 127^2 = 32258
-}
-
-TEST(Operands, WidthsComeFromTheFormats) {
-  const network::MacShape conv = ConvLayer("conv", 16, 16, 3, 8);
-  const MacOperands operands =
-      OperandsOf("weights=fp8_e4m3,activations=bf16,accumulator=fp32", conv);
-  EXPECT_EQ(ToString(operands), "e4m3 x e8m7 + e8m23");
-  EXPECT_EQ(ToString(OperandsOf("weights=fixed8.4,activations=dfx6,accumulator=int32", conv)),
-            "int8 x int6 + int22");
-  EXPECT_EQ(ToString(OperandsOf("weights=int8,activations=uint8:asym,accumulator=fp32", conv)),
-            "int8 x int8:asym + e8m23");
-}
-
-TEST(Operands, ProductsOfTwoActivationsUseTheirFormatTwice) {
-  network::MacShape product = GemmLayer("scores", 64, 64);
-  product.op = "matmul";
-  product.weights_are_activations = true;
-  EXPECT_EQ(ToString(OperandsOf("weights=fp32,activations=int8,accumulator=fp32", product)),
-            "int8 x int8 + e8m23");
-}
-
-TEST(Operands, WhatHasNoPriceIsAnErrorNotZero) {
-  const network::MacShape conv = ConvLayer("conv", 16, 16, 3, 8);
-  const auto refusal = [&](const quantize::LayerPrecision& precision) {
-    const absl::Status status = OperandsFor(precision, conv).status();
-    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
-    return std::string(status.message());
-  };
-  const quantize::LayerPrecision int8 =
-      PlanFor({conv}, "weights=int8,activations=int8,accumulator=int32").layers[0];
-
-  quantize::LayerPrecision blocks = int8;
-  blocks.weights.granularity = formats::Granularity::kBlock;
-  blocks.weights.block_size = 32;
-  EXPECT_THAT(refusal(blocks), HasSubstr("weights in int8:block32: no cost for this granularity"));
-
-  quantize::LayerPrecision channels = int8;
-  channels.activations.granularity = formats::Granularity::kChannel;
-  EXPECT_THAT(refusal(channels), HasSubstr("activations in int8:channel: no cost"));
-
-  quantize::LayerPrecision tokens = int8;
-  tokens.activations.granularity = formats::Granularity::kToken;
-  EXPECT_THAT(refusal(tokens), HasSubstr("activations in int8:token: no cost"));
-
-  quantize::LayerPrecision dynamic = int8;
-  dynamic.activations.dynamic_range = true;
-  EXPECT_THAT(refusal(dynamic), HasSubstr("no cost for a range found at run time"));
-
-  quantize::LayerPrecision stochastic = int8;
-  stochastic.activations.rounding = formats::Rounding::kStochastic;
-  EXPECT_THAT(refusal(stochastic), HasSubstr("activations in " + stochastic.activations.ToString() +
-                                             ": no cost for stochastic rounding"));
-
-  quantize::LayerPrecision random_sums = int8;
-  random_sums.accumulator.kind = quantize::Accumulator::Kind::kNarrow;
-  random_sums.accumulator.format = *formats::ParseQuantizer("fp16");
-  random_sums.accumulator.format->rounding = formats::Rounding::kStochastic;
-  EXPECT_THAT(refusal(random_sums), HasSubstr("no cost for stochastic rounding"));
-
-  quantize::LayerPrecision chunks = int8;
-  chunks.accumulator.kind = quantize::Accumulator::Kind::kNarrow;
-  chunks.accumulator.format = int8.weights;
-  chunks.accumulator.chunk = 16;
-  EXPECT_THAT(refusal(chunks), HasSubstr("no cost for sums by chunks"));
-}
-
-TEST(Operands, NarrowAccumulatorsHaveTheWidthOfTheirFormat) {
-  const network::MacShape conv = ConvLayer("conv", 16, 16, 3, 8);
-  quantize::LayerPrecision precision =
-      PlanFor({conv}, "weights=int8,activations=int8,accumulator=int32").layers[0];
-  precision.accumulator.kind = quantize::Accumulator::Kind::kNarrow;
-  precision.accumulator.format = *formats::ParseQuantizer("int12");
-  EXPECT_EQ(OperandsFor(precision, conv)->accumulator.bits, 12);
+// Every catalogue format on both sides: a price, or an error that names what has none.
+TEST(MacFamily, EveryCatalogueFormatHasAPriceOrANamedRefusal) {
+  const MacFamily& native = **FindMacFamily("native");
+  const network::MacShape conv = ConvLayer("conv", 64, 16, 3, 8);
+  int priced = 0;
+  for (const formats::CatalogRow& weights : formats::Catalog()) {
+    for (const formats::CatalogRow& activations : formats::Catalog()) {
+      const absl::StatusOr<quantize::PrecisionPlan> plan = quantize::ParsePlan(
+          "weights=" + std::string(weights.name) + ",activations=" + std::string(activations.name));
+      ASSERT_TRUE(plan.ok()) << plan.status();
+      const auto resolved = quantize::ResolvePlan(*plan, {{conv.name, conv.op}});
+      if (!resolved.ok()) continue;  // token and position of weights, channel of activations
+      const absl::StatusOr<MacOperands> operands = OperandsFor(*resolved, 0, conv);
+      ASSERT_TRUE(operands.ok()) << operands.status();
+      const MacCost cost = Full(native, *operands);
+      EXPECT_GT(cost.energy_pj, 0) << ToString(*operands);
+      ++priced;
+    }
+  }
+  EXPECT_GT(priced, 3000);
 }
 
 }  // namespace

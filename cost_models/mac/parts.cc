@@ -1,0 +1,235 @@
+#include "cost_models/mac/parts.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+
+#include "engine/core/status.h"
+#include "engine/quantize/sum_width.h"
+
+namespace bitscape::cost_models {
+namespace {
+
+using Kind = Operand::Kind;
+
+constexpr double kXorGates = 2.5;  // two-input NAND equivalents of an XOR or XNOR cell
+constexpr double kAndGates = 1.5;
+constexpr int kWidestExponent = 11, kWidestSignificand = 64;  // float64's, and an int64 register
+
+bool IsSign(const Operand& operand) {
+  return operand.kind == Kind::kBinary || operand.kind == Kind::kTernary;
+}
+
+bool HasExponent(const Operand& operand) {
+  return operand.kind == Kind::kFloat || operand.kind == Kind::kLog;
+}
+
+// Bit positions between the smallest and the largest exponent: 2^e codes, and one position less
+// than codes. Where the lowest code shares its exponent with the next (subnormals) one is to spare.
+int Span(const Operand& operand) {
+  if (!HasExponent(operand)) return 0;
+  const int steps = (1 << operand.exponent_bits) - 1;
+  return std::max(1, (steps * operand.log_step) >> operand.log_fraction_bits);
+}
+
+// Constant multiplier: canonical signed digits leave a third of an array's rows.
+BlockCost ConstantMultiplier(int bits, int constant_bits, const Technology& technology) {
+  return Copies(1.0 / 3, technology.Multiplier(bits, constant_bits));
+}
+
+// The fraction of a log exponent as a factor in [1, 2).
+BlockCost FractionTable(int fraction_bits, int precision_bits, const Technology& technology) {
+  return technology.Multiplexer(precision_bits, 1 << fraction_bits);
+}
+
+Product MultiplySigns(const Operand& weight, const Operand& activation,
+                      const Technology& technology) {
+  const bool both = IsSign(weight) && IsSign(activation);
+  const Operand& other = IsSign(weight) ? activation : weight;
+  const Operand& sign = IsSign(weight) ? weight : activation;
+  Product product;
+  product.significand_bits = other.significand_bits;
+  product.exponent_bits = HasExponent(other) ? other.exponent_bits : 0;
+  product.span = Span(other);
+  product.normalised = other.kind == Kind::kFloat || other.kind == Kind::kLog;
+  // An integer is negated by exclusive ors and a carry into the adder; the others have a sign bit.
+  const bool negates = other.kind == Kind::kInteger;
+  double gates = kXorGates * (negates ? other.significand_bits : 1);
+  if (both) {
+    product.significand_bits = 1;
+    gates += kAndGates * ((weight.kind == Kind::kTernary ? 1 : 0) +
+                          (activation.kind == Kind::kTernary ? 1 : 0));
+  } else if (sign.kind == Kind::kTernary) {
+    gates += kAndGates * (other.significand_bits + product.exponent_bits);
+  }
+  product.cost = technology.Gates(gates);
+  return product;
+}
+
+Product MultiplyLogs(const Operand& weight, const Operand& activation, int precision_bits,
+                     const Technology& technology) {
+  Product product;
+  product.exponent_bits = std::max(weight.exponent_bits, activation.exponent_bits) + 1;
+  product.span = Span(weight) + Span(activation);
+  product.cost = technology.Adder(product.exponent_bits);
+  const int fraction = std::max(weight.log_fraction_bits, activation.log_fraction_bits);
+  product.significand_bits = fraction > 0 ? precision_bits : 1;
+  product.normalised = true;
+  if (fraction > 0) product.cost += FractionTable(fraction, precision_bits, technology);
+  return product;
+}
+
+// A log and a number with a significand.
+Product Shift(const Operand& log, const Operand& number, int precision_bits,
+              const Technology& technology) {
+  Product product;
+  product.significand_bits = number.significand_bits;
+  product.span = Span(log) + Span(number);
+  product.exponent_bits = log.exponent_bits;
+  product.normalised = number.kind == Kind::kFloat;
+  if (number.kind == Kind::kFloat) {
+    product.exponent_bits = std::max(log.exponent_bits, number.exponent_bits) + 1;
+    product.cost = technology.Adder(product.exponent_bits);
+  }
+  if (log.log_fraction_bits > 0) {
+    const BlockCost fraction =
+        ConstantMultiplier(number.significand_bits, precision_bits, technology) +
+        FractionTable(log.log_fraction_bits, number.significand_bits + precision_bits, technology);
+    product.cost = Beside(product.cost, fraction);
+    product.significand_bits += precision_bits;
+    product.normalised = false;
+  }
+  return product;
+}
+
+absl::Status CheckWidth(const Operand& operand, std::string_view role) {
+  const bool significand =
+      operand.significand_bits >= 1 && operand.significand_bits <= kWidestSignificand;
+  const bool exponent = !HasExponent(operand) ||
+                        (operand.exponent_bits >= 1 && operand.exponent_bits <= kWidestExponent);
+  if (operand.bits >= 1 && significand && exponent) return absl::OkStatus();
+  return absl::UnimplementedError(fmt::format(
+      "{} {}: no cost for {} significand and {} exponent bits; priced: 1 to {} and 1 to {}", role,
+      ToString(operand), operand.significand_bits, operand.exponent_bits, kWidestSignificand,
+      kWidestExponent));
+}
+
+}  // namespace
+
+absl::Status CheckWidths(const MacOperands& operands) {
+  BITSCAPE_RETURN_IF_ERROR(CheckWidth(operands.weight, "weights"));
+  BITSCAPE_RETURN_IF_ERROR(CheckWidth(operands.activation, "activations"));
+  BITSCAPE_RETURN_IF_ERROR(CheckWidth(operands.accumulator, "accumulator"));
+  const Operand& accumulator = operands.accumulator;
+  if ((accumulator.kind == Kind::kInteger || accumulator.kind == Kind::kFloat) &&
+      !accumulator.zero_point && accumulator.table_entries == 0 && accumulator.block == 0) {
+    return absl::OkStatus();
+  }
+  return absl::UnimplementedError(
+      fmt::format("accumulator {}: no adder for it; priced: integers and floats without zero "
+                  "point, table or blocks",
+                  ToString(accumulator)));
+}
+
+int ShiftStages(int span) {
+  return std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(span))));
+}
+
+BlockCost Normaliser(int bits, const Technology& technology) {
+  return technology.LeadingZeros(bits) + technology.Shifter(bits, ShiftStages(bits - 1));
+}
+
+BlockCost Decode(const Operand& operand, int lanes, const Technology& technology) {
+  BlockCost cost;
+  if (operand.table_entries > 0) {
+    const int table_bits = operand.table_entries * operand.entry_bits;
+    const double shared = 1 - 1.0 / lanes;
+    cost = technology.Table(operand.table_entries, operand.entry_bits);
+    cost.area_um2 -= shared * technology.Register(table_bits).area_um2;
+    // A table a block: written as often.
+    if (operand.block > 0)
+      cost.energy_pj += technology.Register(table_bits).energy_pj / operand.block;
+  }
+  if (operand.zero_point) cost += technology.Adder(operand.significand_bits);
+  return cost;
+}
+
+Product Multiply(const Operand& weight, const Operand& activation, int precision_bits,
+                 const Technology& technology) {
+  if (IsSign(weight) || IsSign(activation)) return MultiplySigns(weight, activation, technology);
+  const bool log_weight = weight.kind == Kind::kLog;
+  const bool log_activation = activation.kind == Kind::kLog;
+  if (log_weight && log_activation) {
+    return MultiplyLogs(weight, activation, precision_bits, technology);
+  }
+  if (log_weight) return Shift(weight, activation, precision_bits, technology);
+  if (log_activation) return Shift(activation, weight, precision_bits, technology);
+  Product product;
+  product.cost = technology.Multiplier(weight.significand_bits, activation.significand_bits);
+  product.significand_bits = weight.significand_bits + activation.significand_bits;
+  product.span = Span(weight) + Span(activation);
+  if (product.span == 0) return product;
+  product.exponent_bits = std::max(weight.exponent_bits, activation.exponent_bits) + 1;
+  product.cost = Beside(product.cost, technology.Adder(product.exponent_bits));
+  return product;
+}
+
+Product MultiplyAndRound(const Operand& weight, const Operand& activation, int precision_bits,
+                         const Technology& technology) {
+  const auto multiplied = [](const Operand& operand) {
+    return operand.kind == Kind::kInteger || operand.kind == Kind::kFloat;
+  };
+  const bool is_float = weight.kind == Kind::kFloat || activation.kind == Kind::kFloat;
+  if (!multiplied(weight) || !multiplied(activation) || !is_float) {
+    return Multiply(weight, activation, precision_bits, technology);
+  }
+  const auto normaliser = [&](const Operand& operand) {
+    return operand.kind == Kind::kInteger || operand.subnormals
+               ? Normaliser(operand.significand_bits, technology)
+               : BlockCost{};
+  };
+  Product product;
+  const int exponent_bits = std::max(weight.exponent_bits, activation.exponent_bits);
+  product.cost = Beside(normaliser(weight), normaliser(activation)) +
+                 technology.FloatMultiplier(exponent_bits, weight.significand_bits,
+                                            activation.significand_bits);
+  product.significand_bits = std::max(weight.significand_bits, activation.significand_bits);
+  product.exponent_bits = exponent_bits + 1;
+  product.span = Span(weight) + Span(activation);
+  product.normalised = true;
+  return product;
+}
+
+int UsefulBits(const Operand& accumulator) {
+  return accumulator.kind == Kind::kFloat ? accumulator.significand_bits + 1 : accumulator.bits;
+}
+
+BlockCost Accumulate(const Product& product, const Operand& accumulator, bool stochastic,
+                     const Technology& technology) {
+  BlockCost cost;
+  if (accumulator.kind == Kind::kInteger) {
+    if (product.span > 0) {
+      cost += technology.Shifter(accumulator.bits,
+                                 ShiftStages(std::min(product.span, accumulator.bits)));
+    }
+    cost += technology.Adder(accumulator.bits);
+  } else {
+    if (!product.normalised && product.significand_bits > 1) {
+      cost += Normaliser(product.significand_bits, technology);
+      if (product.exponent_bits > 0) cost += technology.Adder(accumulator.exponent_bits);
+    }
+    cost += technology.FloatAdder(accumulator.exponent_bits, accumulator.significand_bits - 1);
+  }
+  if (stochastic) {
+    // A feedback shift register gives as many random bits as rounding cuts; they are added below
+    // the last place.
+    const int random_bits = accumulator.significand_bits;
+    BlockCost draw = technology.Register(random_bits) + technology.Gates(3 * kXorGates);
+    draw.delay_ns = 0;  // drawn while the sum is made
+    cost += draw + technology.Adder(random_bits);
+  }
+  return cost + technology.Register(accumulator.bits);
+}
+
+}  // namespace bitscape::cost_models

@@ -1,0 +1,58 @@
+// Parts that families are put together from.
+#pragma once
+
+#include <absl/status/status.h>
+
+#include "cost_models/mac/families.h"
+#include "cost_models/mac/operands.h"
+#include "cost_models/technology/technology.h"
+
+namespace bitscape::cost_models {
+
+// Errors: kUnimplemented, naming an operand whose widths no block has a figure for.
+absl::Status CheckWidths(const MacOperands& operands);
+
+// Stages of a shifter that moves by up to `span` places.
+int ShiftStages(int span);
+// Finds the leading one and shifts it to the top.
+BlockCost Normaliser(int bits, const Technology& technology);
+
+// A product as it leaves the multiplier: a magnitude, and how far its exponent moves it. Sign and
+// zero travel beside it. Without a span it is a fixed-point number.
+struct Product {
+  BlockCost cost = {};
+  int significand_bits = 0;
+  int exponent_bits = 0;
+  int span = 0;             // bit positions that the exponent moves it by, at most
+  bool normalised = false;  // the leading one stands at the top
+};
+
+// What stands between the register of an operand and its multiplier: a zero point's subtractor, the
+// read of a codebook's table, which `lanes` multipliers share.
+BlockCost Decode(const Operand& operand, int lanes, const Technology& technology);
+
+// The exact product, not rounded: array multiplier of significands beside an adder of exponents;
+// signs and zeros of binary and ternary operands pass or hold the other one; a log exponent shifts
+// later, by the exponent of the product, and its fraction picks a constant out of a table.
+// `precision_bits`: what that constant needs.
+Product Multiply(const Operand& weight, const Operand& activation, int precision_bits,
+                 const Technology& technology);
+// As a floating-point multiplier gives it, normalised and rounded to the wider operand; integers
+// and subnormals are normalised first. Kinds that take no multiplier: as Multiply.
+Product MultiplyAndRound(const Operand& weight, const Operand& activation, int precision_bits,
+                         const Technology& technology);
+
+// Adds a product (or a sum of products, as wide) to the accumulator, its register included:
+// shifted to a fixed point, or normalised and added as a float.
+BlockCost Accumulate(const Product& product, const Operand& accumulator, bool stochastic,
+                     const Technology& technology);
+
+// Significant bits of the accumulator, guard bit included: more of a product never matters in a sum
+// whose order is free.
+int UsefulBits(const Operand& accumulator);
+
+// One finished output: conversion to the vector format, scales, batch norm, the search for a range,
+// rounding to what is stored.
+BlockCost PriceOutput(const MacOperands& operands, const Technology& technology);
+
+}  // namespace bitscape::cost_models
