@@ -113,7 +113,7 @@ void AddList(CommandLine& line, CLI::App* noun) {
         }
         return Print(session.globals, *accelerators, view, "accelerators");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
+  AddLimit(list, *limit);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "bitscape/v1/evaluation.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/format_ladder.h"
+#include "client/cli/format_tables.h"
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/progress.h"
@@ -148,38 +149,17 @@ absl::Status ChoosePlans(Evaluator& evaluator, const Options& options, const std
   return absl::OkStatus();
 }
 
-View ViewOf(const v1::AccuracyTable& table, const Options& options,
-            const std::map<std::string, std::string>& problems) {
-  View view;
-  view.table.columns = {{"NETWORK"}, {"FAMILY"}};
-  for (const int bits : options.bits) {
-    view.table.columns.push_back({fmt::format("{} BITS", bits), Align::kRight});
-  }
-  const size_t first_bits = 2;
-  for (const v1::AccuracyTable::Cell& cell : table.cells()) {
-    auto& rows = view.table.rows;
-    if (rows.empty() || rows.back()[0] != cell.network() || rows.back()[1] != cell.family()) {
-      rows.push_back({cell.network(), cell.family()});
-      rows.back().resize(view.table.columns.size(), "-");
-    }
-    const auto column = std::find(options.bits.begin(), options.bits.end(), cell.bits());
-    const std::string percent = fmt::format("{:.2f}", 100 * cell.accuracy());
-    if (column == options.bits.end()) {
-      rows.back()[1] = fmt::format("{}: {}", cell.family(), percent);
-    } else {
-      rows.back()[first_bits + static_cast<size_t>(column - options.bits.begin())] = percent;
-    }
-  }
-  view.note = fmt::format(
+std::string NoteOf(const Options& options, const std::map<std::string, std::string>& problems) {
+  std::string note = fmt::format(
       "Top-1 in percent on the test split. Codebooks, binary, ternary and DoReFa round the weights "
-      "alone. Of a family's splits and range choices the best on {} "
-      "validation images was taken; -o json or csv names it.",
+      "alone.\nOf a family's splits and range choices the best on {} validation images was taken; "
+      "-o json or csv names it.",
       options.choice_images);
   if (!problems.empty()) {
-    view.note += fmt::format("\n{} plans could not be evaluated, the first: {}: {}",
-                             problems.size(), problems.begin()->first, problems.begin()->second);
+    note += fmt::format("\n{} plans could not be evaluated, the first: {}: {}", problems.size(),
+                        problems.begin()->first, problems.begin()->second);
   }
-  return view;
+  return note;
 }
 
 // Each value once, where it stands first.
@@ -239,7 +219,9 @@ absl::Status Accuracy(Session& session, Options options) {
     return absl::InvalidArgumentError(fmt::format(
         "--repair {}: {}: {}", options.repair, problems.begin()->first, problems.begin()->second));
   }
-  return Print(session.globals, table, ViewOf(table, options, problems), "cells");
+  View view = ViewOf(table, options.bits);
+  view.note = NoteOf(options, problems);
+  return Print(session.globals, table, view, "cells");
 }
 
 }  // namespace
@@ -264,11 +246,9 @@ void AddAccuracyCommand(CommandLine& line, CLI::App* noun) {
   for (const LadderFamily& family : LadderFamilies()) names.emplace_back(family.name);
   verb->add_option("--family", options->families, "Only these families (default: all)")
       ->check(CLI::IsMember(names));
-  verb->add_option("--images", options->images, "Only the first images of the test split (0: all)")
-      ->check(Count32());
-  verb->add_option("--choice-images", options->choice_images,
-                   "Validation images that the range choices are compared on (default: 1000)")
-      ->check(Count32());
+  AddCount(verb, "--images", options->images, "Only the first images of the test split (0: all)");
+  AddCount(verb, "--choice-images", options->choice_images,
+           "Validation images that the range choices are compared on (default: 1000)");
   verb->add_option("--repair", options->repair,
                    "Repairs of every plan but the references, as adaround+bias");
 }

@@ -107,7 +107,7 @@ void AddDatasetCommands(CommandLine& line) {
         }
         return Print(session.globals, *datasets, view, "datasets");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
+  AddLimit(list, *limit);
 
   const auto options = std::make_shared<ImportOptions>();
   CLI::App* import = line.AddVerb(

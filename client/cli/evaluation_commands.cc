@@ -4,10 +4,14 @@
 #include <CLI/App.hpp>
 #include <chrono>
 #include <memory>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "bitscape/v1/evaluation.grpc.pb.h"
+#include "bitscape/v1/format.grpc.pb.h"
 #include "client/cli/command_line.h"
+#include "client/cli/format_page.h"
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/progress.h"
@@ -19,7 +23,7 @@ namespace {
 constexpr char kPlanHelp[] =
     "weights=...,activations=...,accumulator=...; rules for single layers follow after ';'. "
     "Integer "
-    "plans want accumulator=int32: the default is fp32";
+    "plans want accumulator=int32: the default is fp32. '': fp32 everywhere";
 
 View ViewOf(const v1::Evaluation& evaluation) {
   View view;
@@ -39,6 +43,52 @@ View ViewOf(const v1::Evaluation& evaluation) {
                                layer.reason()});
   }
   return view;
+}
+
+bool HasNoNegatives(const std::string& notation) {
+  const bool asymmetric = notation.find(":asym") != std::string::npos;
+  return (notation.starts_with("uint") && !asymmetric) ||
+         notation.find(":unsigned") != std::string::npos;
+}
+
+// What formats without negative values cut from the weights, and from the activations of some
+// calibration images in the unquantized network; empty for nothing. An answer that fails says
+// nothing: the evaluation itself stands.
+std::string CutNoteOf(Session& session, const v1::EvaluateRequest& request,
+                      const v1::Evaluation& evaluation) {
+  constexpr size_t kMostFormats = 64;
+  std::set<std::string> formats;
+  // "weights of conv1" with its format; layers of several operands have numbered activations.
+  std::set<std::pair<std::string, std::string>> used;
+  for (const v1::Evaluation::Layer& layer : evaluation.layers()) {
+    if (HasNoNegatives(layer.weights())) {
+      used.emplace("weights of " + layer.name(), layer.weights());
+      formats.insert(layer.weights());
+    }
+    if (HasNoNegatives(layer.activations())) {
+      for (const char* const operand :
+           {"activations of ", "activations 1 of ", "activations 2 of "}) {
+        used.emplace(operand + layer.name(), layer.activations());
+      }
+      formats.insert(layer.activations());
+    }
+  }
+  auto stub = session.Stub<v1::FormatService>();
+  if (formats.empty() || formats.size() > kMostFormats || !stub.ok()) return "";
+  v1::CompareFormatsRequest header;
+  header.mutable_header()->mutable_formats()->Assign(formats.begin(), formats.end());
+  header.mutable_header()->set_network(request.network());
+  header.mutable_header()->set_dataset(request.dataset());
+  Call call;
+  v1::FormatComparison comparison, own;
+  const auto writer = (*stub)->CompareFormats(call.context(), &comparison);
+  writer->Write(header);
+  writer->WritesDone();
+  if (!session.Check(writer->Finish()).ok()) return "";
+  for (const v1::FormatComparison::Row& row : comparison.rows()) {
+    if (used.contains({row.tensor(), row.format()})) *own.add_rows() = row;
+  }
+  return CutNote(own);
 }
 
 absl::Status Evaluate(Session& session, const v1::EvaluateRequest& request) {
@@ -72,7 +122,9 @@ absl::Status Evaluate(Session& session, const v1::EvaluateRequest& request) {
   const absl::Status status = session.Check(reader->Finish());
   if (!status.ok()) return status;
   if (!has_result) return absl::UnavailableError("the server ended before it had a result");
-  return Print(session.globals, result, ViewOf(result));
+  View view = ViewOf(result);
+  if (session.globals.output == "table") view.note = CutNoteOf(session, request, result);
+  return Print(session.globals, result, view);
 }
 
 View ViewOf(const v1::CostEstimate& cost) {
@@ -127,7 +179,7 @@ void AddEvaluate(CommandLine& line) {
         v1::EvaluateRequest message;
         message.set_network(Qualified("networks", options->network));
         message.set_dataset(Qualified("datasets", options->dataset));
-        message.set_plan(options->plan);
+        message.set_plan(PlanOrFloat32(options->plan));
         message.set_split(options->split);
         message.set_images(options->images);
         message.set_calibration_images(options->calibration_images);
@@ -138,11 +190,9 @@ void AddEvaluate(CommandLine& line) {
   verb->add_option("--dataset", options->dataset, "The dataset")->required();
   verb->add_option("--plan", options->plan, kPlanHelp)->required();
   verb->add_option("--split", options->split, "test (the default), validation, calibration");
-  verb->add_option("--images", options->images, "Only the first images of the split (0: all)")
-      ->check(Count32());
-  verb->add_option("--calibration-images", options->calibration_images,
-                   "Images that ranges are found from (0: the server's default)")
-      ->check(Count32());
+  AddCount(verb, "--images", options->images, "Only the first images of the split (0: all)");
+  AddCount(verb, "--calibration-images", options->calibration_images,
+           "Images that ranges are found from (0: the server's default)");
   verb->add_option("--seed", options->seed, "Of what is random (0: 1)")->check(Integer64());
 }
 
@@ -163,7 +213,7 @@ void AddCost(CommandLine& line) {
         v1::EstimateCostRequest request;
         request.set_network(Qualified("networks", options->network));
         request.set_accelerator(Qualified("accelerators", options->accelerator));
-        request.set_plan(options->plan);
+        request.set_plan(PlanOrFloat32(options->plan));
         const auto cost =
             session.Invoke(&v1::EvaluationService::Stub::EstimateCost, **stub, request);
         if (!cost.ok()) return cost.status();

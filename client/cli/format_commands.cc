@@ -12,6 +12,7 @@
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
 #include "client/cli/format_page.h"
+#include "client/cli/format_tables.h"
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
@@ -177,9 +178,8 @@ void AddCompare(CommandLine& line, CLI::App* noun) {
   CLI::Option* dataset = verb->add_option(
       "--dataset", options->dataset, "And the activations that its layers take from this dataset");
   CLI::Option* images =
-      verb->add_option("--images", options->images,
-                       "Calibration images that give activations (0: the server's default)")
-          ->check(Count32());
+      AddCount(verb, "--images", options->images,
+               "Calibration images that give activations (0: the server's default)");
   tensor->needs(shape)->excludes(network);
   shape->needs(tensor);
   dataset->needs(network);
@@ -190,42 +190,25 @@ void AddCompare(CommandLine& line, CLI::App* noun) {
 
 void AddFormatCommands(CommandLine& line) {
   CLI::App* noun = line.AddNoun("format", "Number formats and their notation");
-  const auto limit = std::make_shared<int>(0);
+  struct ListOptions {
+    int limit = 0;
+    bool sources = false;
+  };
+  const auto listing = std::make_shared<ListOptions>();
   CLI::App* list = line.AddVerb(
-      noun, "list", "Lists the named formats.", "format list\nformat list -o csv",
-      [limit](Session& session) {
+      noun, "list", "Lists the named formats. json, yaml and csv hold everything.",
+      "format list\nformat list --sources\nformat list -o csv", [listing](Session& session) {
         auto stub = session.Stub<v1::FormatService>();
         if (!stub.ok()) return stub.status();
         const auto formats = session.InvokeForAll(&v1::FormatService::Stub::ListFormats, **stub,
-                                                  v1::ListFormatsRequest(), *limit,
+                                                  v1::ListFormatsRequest(), listing->limit,
                                                   &v1::ListFormatsResponse::formats_size);
         if (!formats.ok()) return formats.status();
-        View view;
-        view.table.columns = {{"FORMAT"},
-                              {"STANDS FOR"},
-                              {"BITS", Align::kRight},
-                              {"BITS A VALUE", Align::kRight},
-                              {"LARGEST", Align::kRight},
-                              {"SMALLEST POSITIVE", Align::kRight},
-                              {"SCALE"},
-                              {"SUMMARY"},
-                              {"SOURCE"}};
-        for (const v1::Format& format : formats->formats()) {
-          const bool of_data = format.scale() == "table of levels";
-          view.table.rows.push_back({format.catalog_name(),
-                                     format.name() == format.catalog_name() ? "" : format.name(),
-                                     std::to_string(format.bits()), Number(format.bits_per_value()),
-                                     of_data ? "-" : Number(format.largest()),
-                                     of_data ? "-" : Number(format.smallest_positive()),
-                                     format.scale(), format.summary(), format.source()});
-        }
-        view.note =
-            "Bits a value: with the scales of 1,024 values. Largest and smallest positive: at "
-            "scale 1. Families take any size: eXmY, intN, uintN, fixedN.F, dfxN, bfpM, afN_E, "
-            "logN, codebookL.";
-        return Print(session.globals, *formats, view, "formats");
+        return Print(session.globals, *formats,
+                     listing->sources ? SourcesOf(*formats) : FiguresOf(*formats), "formats");
       });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
+  AddLimit(list, listing->limit);
+  list->add_flag("--sources", listing->sources, "A table of summaries and whole sources instead");
 
   struct ShowOptions {
     std::string name, html;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <vector>
 
 #include "client/cli/html.h"
 #include "client/cli/text.h"
@@ -142,7 +144,35 @@ View ViewOf(const v1::FormatComparison& comparison) {
   view.note =
       "SQNR: mean square of the values over that of the errors. Saturated: beyond the largest "
       "level of their group. Underflowed: not zero, rounded to zero.";
+  if (const std::string cut = CutNote(comparison); !cut.empty()) view.note += "\n" + cut;
   return view;
+}
+
+std::string CutNote(const v1::FormatComparison& comparison) {
+  struct Cut {
+    int tensors = 0;
+    const v1::FormatComparison::Row* most = nullptr;
+  };
+  std::vector<std::pair<std::string, Cut>> formats;
+  for (const v1::FormatComparison::Row& row : comparison.rows()) {
+    if (row.negatives_cut() <= 0) continue;
+    auto at = std::find_if(formats.begin(), formats.end(),
+                           [&](const auto& format) { return format.first == row.format(); });
+    if (at == formats.end()) at = formats.insert(at, {row.format(), Cut{}});
+    Cut& cut = at->second;
+    ++cut.tensors;
+    const bool more = cut.most == nullptr || row.negatives_cut() > cut.most->negatives_cut();
+    if (more) cut.most = &row;
+  }
+  std::string note;
+  for (const auto& [name, cut] : formats) {
+    note +=
+        fmt::format("{}warning: {} has no negative values: {} of the {} are negative and cut to 0",
+                    note.empty() ? "" : "\n", name, Percent(cut.most->negatives_cut()),
+                    cut.most->tensor() == "tensor" ? "values" : cut.most->tensor());
+    if (cut.tensors > 1) note += fmt::format(", and some of {} more tensors", cut.tensors - 1);
+  }
+  return note;
 }
 
 std::string RenderFormatPage(const v1::Format& format) {

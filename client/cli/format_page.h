@@ -12,6 +12,9 @@ namespace bitscape::cli {
 View ViewOf(const v1::Format& format);
 View ViewOf(const v1::FormatComparison& comparison);
 
+// A line for each format that has no negative values where a tensor has some; empty without any.
+std::string CutNote(const v1::FormatComparison& comparison);
+
 // A self-contained page: facts, fields drawn as bits, number line, levels with their boundaries,
 // decode table.
 std::string RenderFormatPage(const v1::Format& format);

@@ -170,7 +170,7 @@ void AddErrors(CommandLine& line, CLI::App* noun) {
         v1::MeasureErrorsRequest message;
         message.set_network(Qualified("networks", options->network));
         message.set_dataset(Qualified("datasets", options->dataset));
-        message.set_plan(options->plan);
+        message.set_plan(PlanOrFloat32(options->plan));
         message.set_images(options->images);
         message.set_calibration_images(options->calibration_images);
         message.set_seed(options->seed);

@@ -53,4 +53,13 @@ CLI::Validator Positive() { return Real(true); }
 
 CLI::Validator Finite() { return Real(false); }
 
+CLI::Option* AddCount(CLI::App* verb, const std::string& name, int& count,
+                      const std::string& description) {
+  return verb->add_option(name, count, description)->check(Count32());
+}
+
+CLI::Option* AddLimit(CLI::App* list, int& limit) {
+  return AddCount(list, "--limit", limit, "At most so many (0: all)");
+}
+
 }  // namespace bitscape::cli

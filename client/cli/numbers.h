@@ -1,8 +1,11 @@
-// Checks of numbers on the command line whose messages give the value and what is allowed.
+// Numbers on the command line: checks whose messages give the value and what is allowed, and the
+// options that many verbs have.
 #pragma once
 
+#include <CLI/App.hpp>
 #include <CLI/Error.hpp>  // which the next one needs
 #include <CLI/Validators.hpp>
+#include <string>
 
 namespace bitscape::cli {
 
@@ -14,5 +17,11 @@ CLI::Validator Integer64();
 CLI::Validator Positive();
 // A finite number.
 CLI::Validator Finite();
+
+// An option that takes a Count32.
+CLI::Option* AddCount(CLI::App* verb, const std::string& name, int& count,
+                      const std::string& description);
+// --limit of lists.
+CLI::Option* AddLimit(CLI::App* list, int& limit);
 
 }  // namespace bitscape::cli

@@ -175,7 +175,7 @@ void AddList(CommandLine& line, CLI::App* noun) {
         }
         return Print(session.globals, *sweeps, view, "sweeps");
       });
-  verb->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
+  AddLimit(verb, *limit);
 }
 
 // A sweep that runs, in a server that ends with this command.

@@ -37,6 +37,11 @@ std::string LastPart(std::string_view name) {
   return std::string(slash == std::string_view::npos ? name : name.substr(slash + 1));
 }
 
+std::string PlanOrFloat32(std::string_view plan) {
+  const bool empty = plan.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  return std::string(empty ? "weights=fp32" : plan);
+}
+
 std::string Percent(double share) { return fmt::format("{:.2f}%", 100 * share); }
 
 std::string PercentInterval(double low, double high) {

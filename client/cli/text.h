@@ -14,6 +14,9 @@ std::string Qualified(std::string_view collection, std::string_view name);
 // "resnet8" for "networks/resnet8".
 std::string LastPart(std::string_view name);
 
+// The plan, "weights=fp32" for an empty one: to a server a plan without text is one that's missing.
+std::string PlanOrFloat32(std::string_view plan);
+
 std::string Percent(double share);                            // "92.37%"
 std::string PercentInterval(double low, double high);         // "91.84..92.87%"
 std::string Energy(double energy_pj);                         // "12.34 uJ"

@@ -112,7 +112,7 @@ void AddTrialCommands(CommandLine& line) {
           "CANCELLED")
       ->delimiter(',')
       ->allow_extra_args(false);
-  list->add_option("--limit", options->limit, "At most so many (0: all)")->check(Count32());
+  AddLimit(list, options->limit);
 
   const auto name = std::make_shared<std::string>();
   CLI::App* get = line.AddVerb(

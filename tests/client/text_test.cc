@@ -11,6 +11,12 @@ TEST(Qualified, AddsTheCollectionOnce) {
   EXPECT_EQ(Qualified("networks", ""), "");
 }
 
+TEST(PlanOrFloat32, NamesTheEmptyPlan) {
+  EXPECT_EQ(PlanOrFloat32(""), "weights=fp32");
+  EXPECT_EQ(PlanOrFloat32(" \n"), "weights=fp32");
+  EXPECT_EQ(PlanOrFloat32("weights=int8"), "weights=int8");
+}
+
 TEST(LastPart, IsWhatFollowsTheLastSlash) {
   EXPECT_EQ(LastPart("sweeps/a/trials/t1"), "t1");
   EXPECT_EQ(LastPart("t1"), "t1");

@@ -36,7 +36,8 @@ TEST_F(ExamplesTest, FilesAreValid) {
   WriteText(folder_ / "machine.yaml", blocks[1]);
   for (const std::string& sweep :
        {folder_ / "sweep.yaml", std::string(BITSCAPE_EXAMPLES "/quickstart.yaml"),
-        std::string(BITSCAPE_EXAMPLES "/mixed.yaml")}) {
+        std::string(BITSCAPE_EXAMPLES "/mixed.yaml"),
+        std::string(BITSCAPE_EXAMPLES "/repairs.yaml")}) {
     const Result result = Run({"sweep", "submit", sweep, "--validate-only"});
     EXPECT_EQ(result.code, 0) << sweep << ": " << result.err;
   }

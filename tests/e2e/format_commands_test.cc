@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,15 @@ TEST_F(FormatTest, Lists) {
   EXPECT_EQ(msfp12, "bfp4");
   const Result table = Run({"format", "list"});
   EXPECT_EQ(table.code, 0);
-  for (const char* const text : {"STANDS FOR", "fp8_e4m3", "NaN", "448", "Miyashita", "mxfp4_e2m1",
-                                 "4.25", "codebook16", "power of two"}) {
+  for (const char* const text : {"STANDS FOR", "fp8_e4m3", "448", "Miyashita 2016", "mxfp4_e2m1",
+                                 "4.25", "codebook16", "2^k/32", "OCP MX 1.0"}) {
     EXPECT_THAT(table.out, HasSubstr(text));
   }
+  std::istringstream lines(table.out);
+  for (std::string line; std::getline(lines, line);) EXPECT_LE(line.size(), 110U) << line;
+  const Result sources = Run({"format", "list", "--sources"});
+  EXPECT_THAT(sources.out, HasSubstr("largest 448, NaN, no infinities"));
+  EXPECT_THAT(sources.out, HasSubstr("OCP Microscaling Formats (MX) Specification 1.0"));
   EXPECT_EQ(Run({"format", "list", "--limit", "3", "-o", "json"}).Json()["formats"].size(), 3U);
 }
 
@@ -160,7 +166,8 @@ TEST_F(FormatTest, PrintsAccuracies) {
   EXPECT_EQ(alone["correct"], cells[6]["correct"]);
   const Result table = Run(arguments);
   EXPECT_EQ(table.code, 0) << table.err;
-  for (const char* const text : {"8 BITS", "4 BITS", "fp32: ", "mx", "Top-1 in percent"}) {
+  for (const char* const text :
+       {"8 BITS", "4 BITS", "references on lenet5  fp32 ", "   int8 ", "mx", "Top-1 in percent"}) {
     EXPECT_THAT(table.out, HasSubstr(text));
   }
   // Families of one plan, and of none at this width.
@@ -169,6 +176,39 @@ TEST_F(FormatTest, PrintsAccuracies) {
            "--family", "dorefa", "--family", "cfloat8", "-o", "json"})
           .Json();
   EXPECT_EQ(dorefa["cells"].size(), 3U + 1U);
+}
+
+TEST_F(FormatTest, AnEmptyPlanIsFloat32) {
+  const auto evaluate = [&](const std::string& plan) {
+    return Run({"evaluate", "--network", "lenet5", "--dataset", "fashion-mnist", "--images", "64",
+                "--plan", plan, "-o", "json"})
+        .Json();
+  };
+  const nlohmann::json empty = evaluate("");
+  EXPECT_EQ(empty["correct"], evaluate("weights=fp32")["correct"]);
+  EXPECT_EQ(empty["layers"][0]["weights"], "fp32");
+  EXPECT_EQ(empty["layers"][0]["activations"], "fp32");
+  EXPECT_EQ(evaluate(" weights=int8 , activations=int8 ")["plan"], "weights=int8,activations=int8");
+}
+
+TEST_F(FormatTest, WarnsOfNegativesThatAreCut) {
+  WriteFloats("signed.f32", {-1, -2, 3, 4});
+  const std::string file = folder_ / "signed.f32";
+  const std::string warning =
+      "warning: uint8 has no negative values: 50.00% of the values are negative and cut to 0";
+  const auto compare = [&](const std::string& format) {
+    return Run({"format", "compare", format, "--tensor", file, "--shape", "4"}).out;
+  };
+  EXPECT_THAT(compare("uint8"), HasSubstr(warning));
+  EXPECT_THAT(compare("uint8:asym"), testing::Not(HasSubstr("warning")));
+  const auto evaluate = [&](const std::string& plan) {
+    return Run({"evaluate", "--network", "lenet5", "--dataset", "fashion-mnist", "--images", "32",
+                "--plan", plan})
+        .out;
+  };
+  EXPECT_THAT(evaluate("weights=uint8,activations=int8"),
+              HasSubstr("warning: uint8 has no negative values: "));
+  EXPECT_THAT(evaluate("weights=int8,activations=int8"), testing::Not(HasSubstr("warning")));
 }
 
 TEST_F(FormatTest, PointsAtWhatIsWrong) {
