@@ -180,34 +180,23 @@ BlockCost Technology::Table(int entries, int bits) const {
 double Technology::SramReadPjPerBit(double capacity_bytes, int width_bits) const {
   const double kb = Kilobytes(capacity_bytes);
   const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
-  double per_bit = 0;
-  switch (options_.sram) {
-    case SramSource::kHorowitz:
-      per_bit = fits::kSramEnergy[0] + fits::kSramEnergy[1] * std::sqrt(kb);
-      if (width > 1) per_bit *= std::pow(width, fits::kCactiLopRead[2]);
-      break;
-    case SramSource::kCactiLop:
-      per_bit = fits::PowerLaw(fits::kCactiLopRead, kb, width);
-      break;
-    case SramSource::kCactiHp:
-      per_bit = fits::PowerLaw(fits::kCactiHpRead, kb, width);
-      break;
+  if (options_.sram == SramSource::kHorowitz) {
+    const double per_bit = fits::kSramEnergy[0] + fits::kSramEnergy[1] * std::sqrt(kb);
+    return per_bit * std::pow(std::max(width, 1.0), fits::kCactiLopRead[2]) * energy_scale_;
   }
-  return per_bit * energy_scale_;
+  const auto& fit =
+      options_.sram == SramSource::kCactiHp ? fits::kCactiHpRead : fits::kCactiLopRead;
+  return fits::PowerLaw(fit, kb, width) * energy_scale_;
 }
 
 double Technology::SramWritePjPerBit(double capacity_bytes, int width_bits) const {
-  const double kb = Kilobytes(capacity_bytes);
-  const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
-  switch (options_.sram) {
-    case SramSource::kHorowitz:
-      return SramReadPjPerBit(capacity_bytes, width_bits);  // one figure for an access
-    case SramSource::kCactiLop:
-      return fits::PowerLaw(fits::kCactiLopWrite, kb, width) * energy_scale_;
-    case SramSource::kCactiHp:
-      return fits::PowerLaw(fits::kCactiHpWrite, kb, width) * energy_scale_;
+  if (options_.sram == SramSource::kHorowitz) {
+    return SramReadPjPerBit(capacity_bytes, width_bits);  // one figure for an access
   }
-  return 0;
+  const auto& fit =
+      options_.sram == SramSource::kCactiHp ? fits::kCactiHpWrite : fits::kCactiLopWrite;
+  const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
+  return fits::PowerLaw(fit, Kilobytes(capacity_bytes), width) * energy_scale_;
 }
 
 double Technology::SramAreaUm2PerBit(double capacity_bytes) const {
