@@ -27,7 +27,7 @@ constexpr ArithmeticRow kArithmetic[] = {
 constexpr SramRow kSram[] = {
     {"sram_8kb_32b", 8 * 1024, 32, 5, kHorowitz},
     {"sram_8kb_64b", 8 * 1024, 64, 10, kHorowitz},
-    {"sram_32kb_64b", 32 * 1024, 64, 20, kHorowitz},
+    {"sram_32kb_64b", 32 * 1024, 64, 20, "Horowitz, ISSCC 2014; this figure from memory"},
     {"sram_1mb_64b", 1024 * 1024, 64, 100, kHorowitz},
 };
 
