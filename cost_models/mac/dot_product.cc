@@ -315,6 +315,7 @@ MacCost PriceLanes(const MacOperands& operands, int lanes, const MacDesign& desi
 }
 
 absl::Status CheckDotProduct(const MacOperands& used, const MacDesign& design) {
+  BITSCAPE_RETURN_IF_ERROR(CheckDesign(design));
   return CheckLanes(used, design.dot_length);
 }
 

@@ -2,6 +2,7 @@
 // weight stays while inputs pass, so its register is not clocked by a multiply-accumulate.
 #include "cost_models/mac/dot_product.h"
 #include "cost_models/mac/family_functions.h"
+#include "engine/core/status.h"
 
 namespace bitscape::cost_models {
 namespace {
@@ -13,7 +14,8 @@ int LanesOf(const MacOperands& operands) {
 
 }  // namespace
 
-absl::Status CheckNative(const MacOperands& used, const MacDesign&) {
+absl::Status CheckNative(const MacOperands& used, const MacDesign& design) {
+  BITSCAPE_RETURN_IF_ERROR(CheckDesign(design));
   return CheckLanes(used, LanesOf(used));
 }
 

@@ -15,6 +15,7 @@ using Kind = Operand::Kind;
 
 constexpr double kXorGates = 2.5;  // two-input NAND equivalents of an XOR or XNOR cell
 constexpr double kAndGates = 1.5;
+constexpr int kMostStages = 64;
 constexpr int kWidestExponent = 11, kWidestSignificand = 64;  // float64's, and an int64 register
 
 bool IsSign(const Operand& operand) {
@@ -132,6 +133,18 @@ absl::Status CheckWidths(const MacOperands& operands) {
       fmt::format("accumulator {}: no adder for it; priced: integers and floats without zero "
                   "point, table or blocks",
                   ToString(accumulator)));
+}
+
+absl::Status CheckDesign(const MacDesign& design) {
+  if (design.pipeline_stages < 1 || design.pipeline_stages > kMostStages) {
+    return absl::InvalidArgumentError(
+        fmt::format("pipeline_stages: {}, allowed: 1 to {}", design.pipeline_stages, kMostStages));
+  }
+  if (!(design.zero_share >= 0 && design.zero_share <= 1)) {
+    return absl::InvalidArgumentError(
+        fmt::format("zero_share: {}, allowed: 0 to 1", design.zero_share));
+  }
+  return absl::OkStatus();
 }
 
 int ShiftStages(int span) {

@@ -12,6 +12,9 @@ namespace bitscape::cost_models {
 // Errors: kUnimplemented, naming an operand whose widths no block has a figure for.
 absl::Status CheckWidths(const MacOperands& operands);
 
+// Errors: kInvalidArgument, naming the field, for a number of stages or a share out of range.
+absl::Status CheckDesign(const MacDesign& design);
+
 // Stages of a shifter that moves by up to `span` places.
 int ShiftStages(int span);
 // A sign and a magnitude of `from_bits`, moved by up to `span` places to where it stands in a
