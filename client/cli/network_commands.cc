@@ -12,6 +12,7 @@
 #include "bitscape/v1/network.grpc.pb.h"
 #include "client/cli/command_line.h"
 #include "client/cli/files.h"
+#include "client/cli/network_view.h"
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/text.h"
@@ -21,35 +22,6 @@ namespace bitscape::cli {
 namespace {
 
 constexpr int64_t kMaxNetworkBytes = int64_t{1} << 30;
-
-View ViewOf(const v1::Network& network) {
-  View view;
-  view.facts = {{"network", network.name()},
-                {"source", network.source()},
-                {"digest", network.digest()},
-                {"input", fmt::format("{}", fmt::join(network.input_shape(), "x"))},
-                {"outputs", std::to_string(network.outputs())},
-                {"MACs", Count(network.macs())},
-                {"weights", Count(network.weights())},
-                {"parameters", Count(network.parameters())}};
-  view.table.columns = {{"LAYER"},
-                        {"OP"},
-                        {"INPUT"},
-                        {"OUTPUT"},
-                        {"KERNEL"},
-                        {"MACS", Align::kRight},
-                        {"WEIGHTS", Align::kRight},
-                        {"PRODUCTS IN A SUM", Align::kRight},
-                        {"BITS FOR THEM", Align::kRight}};
-  for (const v1::Network::Layer& layer : network.layers()) {
-    view.table.rows.push_back({layer.name(), layer.op(), layer.input_shape(), layer.output_shape(),
-                               layer.kernel(), Count(layer.macs()), Count(layer.weights()),
-                               Count(layer.reduction_length()),
-                               std::to_string(layer.reduction_bits())});
-  }
-  if (network.layers().empty()) view.table = {};
-  return view;
-}
 
 struct ImportOptions {
   std::string file, name;
@@ -183,11 +155,9 @@ void AddErrors(CommandLine& line, CLI::App* noun) {
   verb->add_option("--dataset", options->dataset, "The dataset")->required();
   verb->add_option("--plan", options->plan, "weights=...,activations=...,accumulator=...")
       ->required();
-  verb->add_option("--images", options->images, "Of the validation split (0: the server's default)")
-      ->check(Count32());
-  verb->add_option("--calibration-images", options->calibration_images,
-                   "Images that ranges are found from (0: the server's default)")
-      ->check(Count32());
+  AddCount(verb, "--images", options->images, "Of the validation split (0: the server's default)");
+  AddCount(verb, "--calibration-images", options->calibration_images,
+           "Images that ranges are found from (0: the server's default)");
   verb->add_option("--seed", options->seed, "Of what is random (0: 1)")->check(Integer64());
 }
 
@@ -196,37 +166,30 @@ void AddErrors(CommandLine& line, CLI::App* noun) {
 void AddNetworkCommands(CommandLine& line) {
   CLI::App* noun = line.AddNoun("network", "Networks: those that ship, and your own");
   const auto limit = std::make_shared<int>(0);
-  CLI::App* list = line.AddVerb(
-      noun, "list", "Lists networks.", "network list\nnetwork list -o json",
-      [limit](Session& session) {
-        auto stub = session.Stub<v1::NetworkService>();
-        if (!stub.ok()) return stub.status();
-        const auto networks = session.InvokeForAll(&v1::NetworkService::Stub::ListNetworks, **stub,
-                                                   v1::ListNetworksRequest(), *limit,
-                                                   &v1::ListNetworksResponse::networks_size);
-        if (!networks.ok()) return networks.status();
-        View view;
-        view.table.columns = {{"NETWORK"},
-                              {"INPUT"},
-                              {"OUTPUTS", Align::kRight},
-                              {"MACS", Align::kRight},
-                              {"WEIGHTS", Align::kRight},
-                              {"SOURCE"}};
-        for (const v1::Network& network : networks->networks()) {
-          view.table.rows.push_back(
-              {LastPart(network.name()), fmt::format("{}", fmt::join(network.input_shape(), "x")),
-               std::to_string(network.outputs()), Count(network.macs()), Count(network.weights()),
-               network.error().empty() ? network.source() : "unreadable: " + network.error()});
-        }
-        return Print(session.globals, *networks, view, "networks");
-      });
-  list->add_option("--limit", *limit, "At most so many (0: all)")->check(Count32());
+  CLI::App* list =
+      line.AddVerb(noun, "list", "Lists networks.", "network list\nnetwork list -o json",
+                   [limit](Session& session) {
+                     auto stub = session.Stub<v1::NetworkService>();
+                     if (!stub.ok()) return stub.status();
+                     const auto networks = session.InvokeForAll(
+                         &v1::NetworkService::Stub::ListNetworks, **stub, v1::ListNetworksRequest(),
+                         *limit, &v1::ListNetworksResponse::networks_size);
+                     if (!networks.ok()) return networks.status();
+                     View view;
+                     view.table = TableOf(*networks);
+                     return Print(session.globals, *networks, view, "networks");
+                   });
+  AddLimit(list, *limit);
   AddImport(line, noun);
 
   const auto name = std::make_shared<std::string>();
   CLI::App* describe = line.AddVerb(
-      noun, "describe", "Shows a network's layers: MACs, weights, lengths of their sums.",
-      "network describe resnet8\nnetwork describe resnet8 -o json", [name](Session& session) {
+      noun, "describe",
+      "Shows a network's layers and totals: filter sizes, channels, weights, MACs, log2(RSC). A "
+      "transformer's name may end in a number of tokens, as _s512.",
+      "network describe vgg16\nnetwork describe llama_7b_decode_s512\n"
+      "network describe resnet8 -o json",
+      [name](Session& session) {
         auto stub = session.Stub<v1::NetworkService>();
         if (!stub.ok()) return stub.status();
         v1::GetNetworkRequest request;

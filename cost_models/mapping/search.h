@@ -19,8 +19,8 @@ struct LevelConstraint {
   PerDim<int64_t> spatial = {0, 0, 0, 0, 0, 0, 0, 0};   // of both axes together; 0 = free
   // Innermost first. Dimensions that are not listed go outside of the listed ones, in any order.
   std::vector<Dim> order;
-  // Dimensions that may be spread over x; the others only over y. Unset: any over both.
-  std::optional<PerDim<bool>> on_x;
+  // Dimensions that may be spread over x, and over y. Unset: any. One in neither is not spread.
+  std::optional<PerDim<bool>> on_x, on_y;
   PerTensor<std::optional<bool>> keeps;
 };
 struct MappingConstraints {

@@ -13,8 +13,9 @@ struct Reading {
   TechnologyOptions options;
 };
 
-// The switching activity at which the blocks meet a synthesis table of 45 nm elements published
-// with BitFusion (fitted to that table, 0.449).
+// The switching activity at which elements with registers of 6n bits meet a synthesis table at 45
+// nm published with BitFusion, which does not say how many they have; with 3n bits it would be
+// 0.66.
 inline constexpr double kSynthesisActivity = 0.45;
 
 // `base` first, then every option that reads otherwise, one at a time: the other sources, activity

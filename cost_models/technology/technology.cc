@@ -15,7 +15,6 @@ namespace bitscape::cost_models {
 namespace {
 
 constexpr int kSramReferenceWidth = 64;  // of Horowitz's accesses
-constexpr double kTransistorsPerNand2 = 4;
 
 double NLog2N(double n) { return n * std::log2(n); }
 double Kilobytes(double bytes) { return bytes / 1024; }
@@ -44,10 +43,10 @@ absl::StatusOr<Technology> Technology::Make(const TechnologyOptions& options) {
                                                   DidYouMean(options.node, nodes)));
   }
   const double supply_v = options.supply_v == 0 ? node->nominal_v : options.supply_v;
-  if (!(supply_v >= node->lowest_v && supply_v <= node->nominal_v)) {
-    return absl::InvalidArgumentError(
-        fmt::format("supply_v {}: {} has {} to {} V, or 0 for the nominal voltage",
-                    options.supply_v, options.node, node->lowest_v, node->nominal_v));
+  if (!(supply_v >= node->lowest_v && supply_v <= HighestVolts(*node))) {
+    return absl::InvalidArgumentError(fmt::format(
+        "supply_v {}: {} has {} to {:.4g} V, or 0 for its nominal {} V", options.supply_v,
+        options.node, node->lowest_v, HighestVolts(*node), node->nominal_v));
   }
   if (!(options.activity > 0 && options.activity <= 1)) {
     return absl::InvalidArgumentError(
@@ -58,7 +57,7 @@ absl::StatusOr<Technology> Technology::Make(const TechnologyOptions& options) {
   technology.supply_v_ = supply_v;
   technology.energy_scale_ = EnergyFactor(*node, supply_v);
   technology.logic_energy_scale_ = technology.energy_scale_ * options.activity;
-  technology.area_scale_ = AreaFactor(*node);
+  technology.area_scale_ = node->area;
   technology.delay_scale_ = NominalDelayFactor(*node) * technology.DelayFactor(supply_v);
   // Current hardly depends on the supply; what it costs does.
   technology.leakage_scale_ = EnergyFactor(*node, node->nominal_v) * supply_v / node->nominal_v;
@@ -73,15 +72,19 @@ BlockCost Technology::Scaled(double energy_pj, double area_um2, double delay_ns)
   return {energy_pj * logic_energy_scale_, area_um2 * area_scale_, delay_ns * delay_scale_};
 }
 
-BlockCost Technology::Netlist(double transistors, double delay_ns) const {
-  return Scaled(transistors * fits::kPjPerTransistor, transistors * fits::kUm2PerTransistor,
-                delay_ns);
+double Technology::NetlistUm2(double transistors) const {
+  return transistors * fits::kTransistorArea * area_scale_;
 }
 
-// The area that the options ask for: of Horowitz's fit, or of a netlist.
+BlockCost Technology::Netlist(double transistors, double delay_ns) const {
+  BlockCost cost = Scaled(transistors * fits::kTransistorEnergy, 0, delay_ns);
+  cost.area_um2 = NetlistUm2(transistors);
+  return cost;
+}
+
 double Technology::Um2(double horowitz_um2, double transistors) const {
   return options_.areas == AreaSource::kHorowitz ? horowitz_um2
-                                                 : transistors * fits::kUm2PerTransistor;
+                                                 : transistors * fits::kTransistorArea;
 }
 
 BlockCost Technology::Adder(int bits) const {
@@ -101,8 +104,7 @@ BlockCost Technology::Multiplier(int a_bits, int b_bits) const {
 }
 
 BlockCost Technology::Register(int bits) const {
-  if (options_.registers == RegisterSource::kNone)
-    return {.delay_ns = Scaled(0, 0, fits::kRegisterDelay).delay_ns};
+  if (options_.registers == RegisterSource::kNone) return Scaled(0, 0, fits::kRegisterDelay);
   return Scaled(fits::kRegisterEnergy * bits,
                 Um2(fits::kRegisterArea * bits, fits::kRegisterTransistors * bits),
                 fits::kRegisterDelay);
@@ -118,46 +120,39 @@ BlockCost Technology::Shifter(int bits, int stages) const {
 BlockCost Technology::FloatAdder(int exponent_bits, int mantissa_bits) const {
   const int width = mantissa_bits + 4;  // hidden bit, guard, round, sticky
   const double shifts = NLog2N(width);
-  // Align and normalise: two shifters, as long as the exponents' difference and the leading zeros.
-  const double delay =
-      2 * fits::kMultiplexerDelay * Levels(width) + fits::kLeadingZerosDelay * Levels(width);
+  // The exponents' difference, the alignment, the sum, its leading zeros, the normalisation.
+  const double delay_ns = (2 * fits::kMultiplexerDelay + fits::kLeadingZerosDelay) * Levels(width);
+  BlockCost cost =
+      Scaled(fits::kFloatAdderEnergy * shifts,
+             fits::kFloatAdderArea[0] * shifts + fits::kFloatAdderArea[1] * width * width,
+             delay_ns) +
+      Adder(width) + Adder(exponent_bits);
   if (options_.areas == AreaSource::kGateCounts) {
-    const BlockCost sums = Adder(width) + Adder(exponent_bits);
-    const double whole_um2 = (fits::kFloatAdderTransistors[0] * shifts +
-                              fits::kFloatAdderTransistors[1] * exponent_bits) *
-                             fits::kUm2PerTransistor * area_scale_;
-    BlockCost cost = Scaled(fits::kFloatAdderEnergy * shifts, 0, delay) + sums;
-    cost.area_um2 = whole_um2;
-    return cost;
+    cost.area_um2 = NetlistUm2(fits::kFloatAdderTransistors[0] * shifts +
+                               fits::kFloatAdderTransistors[1] * exponent_bits);
   }
-  return Scaled(fits::kFloatAdderEnergy * shifts,
-                fits::kFloatAdderArea[0] * shifts + fits::kFloatAdderArea[1] * width * width,
-                delay) +
-         Adder(width) + Adder(exponent_bits);
+  return cost;
 }
 
 BlockCost Technology::FloatMultiplier(int exponent_bits, int a_significand_bits,
                                       int b_significand_bits) const {
   const int wider = std::max(a_significand_bits, b_significand_bits);
   BlockCost product = Multiplier(a_significand_bits, b_significand_bits);
-  // Rounding adds one at the wider operand's width.
-  product +=
-      Scaled(fits::kFloatMultiplierEnergy * NLog2N(wider), 0, Adder(wider).delay_ns / delay_scale_);
-  const BlockCost exponents = Adder(exponent_bits + 1);
-  if (options_.areas == AreaSource::kGateCounts) {
-    BlockCost cost = Beside(product, exponents);
-    cost.area_um2 = (fits::kFloatMultiplierTransistors[0] *
-                         fits::MultiplierTransistors(a_significand_bits, b_significand_bits) +
-                     fits::kFloatMultiplierTransistors[1] * (exponent_bits + 1)) *
-                    fits::kUm2PerTransistor * area_scale_;
-    return cost;
-  }
   product.area_um2 *= fits::kFloatMultiplierArea;
-  return Beside(product, exponents);
+  product += Scaled(fits::kFloatMultiplierEnergy * NLog2N(wider), 0, 0);
+  product.delay_ns += Adder(wider).delay_ns;  // rounds
+  BlockCost cost = Beside(product, Adder(exponent_bits + 1));
+  if (options_.areas == AreaSource::kGateCounts) {
+    cost.area_um2 =
+        NetlistUm2(fits::kFloatMultiplierTransistors[0] *
+                       fits::MultiplierTransistors(a_significand_bits, b_significand_bits) +
+                   fits::kFloatMultiplierTransistors[1] * (exponent_bits + 1));
+  }
+  return cost;
 }
 
 BlockCost Technology::Gates(double nand2) const {
-  return Netlist(kTransistorsPerNand2 * nand2, nand2 > 0 ? fits::kGateDelay : 0);
+  return Netlist(fits::kTransistorsPerNand2 * nand2, nand2 > 0 ? fits::kGateDelay : 0);
 }
 
 BlockCost Technology::Multiplexer(int bits, int ways) const {
@@ -185,34 +180,23 @@ BlockCost Technology::Table(int entries, int bits) const {
 double Technology::SramReadPjPerBit(double capacity_bytes, int width_bits) const {
   const double kb = Kilobytes(capacity_bytes);
   const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
-  double per_bit = 0;
-  switch (options_.sram) {
-    case SramSource::kHorowitz:
-      per_bit = fits::kSramEnergy[0] + fits::kSramEnergy[1] * std::sqrt(kb);
-      if (width > 1) per_bit *= std::pow(width, fits::kCactiLopRead[2]);
-      break;
-    case SramSource::kCactiLop:
-      per_bit = fits::PowerLaw(fits::kCactiLopRead, kb, width);
-      break;
-    case SramSource::kCactiHp:
-      per_bit = fits::PowerLaw(fits::kCactiHpRead, kb, width);
-      break;
+  if (options_.sram == SramSource::kHorowitz) {
+    const double per_bit = fits::kSramEnergy[0] + fits::kSramEnergy[1] * std::sqrt(kb);
+    return per_bit * std::pow(std::max(width, 1.0), fits::kCactiLopRead[2]) * energy_scale_;
   }
-  return per_bit * energy_scale_;
+  const auto& fit =
+      options_.sram == SramSource::kCactiHp ? fits::kCactiHpRead : fits::kCactiLopRead;
+  return fits::PowerLaw(fit, kb, width) * energy_scale_;
 }
 
 double Technology::SramWritePjPerBit(double capacity_bytes, int width_bits) const {
-  const double kb = Kilobytes(capacity_bytes);
-  const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
-  switch (options_.sram) {
-    case SramSource::kHorowitz:
-      return SramReadPjPerBit(capacity_bytes, width_bits);  // one figure for an access
-    case SramSource::kCactiLop:
-      return fits::PowerLaw(fits::kCactiLopWrite, kb, width) * energy_scale_;
-    case SramSource::kCactiHp:
-      return fits::PowerLaw(fits::kCactiHpWrite, kb, width) * energy_scale_;
+  if (options_.sram == SramSource::kHorowitz) {
+    return SramReadPjPerBit(capacity_bytes, width_bits);  // one figure for an access
   }
-  return 0;
+  const auto& fit =
+      options_.sram == SramSource::kCactiHp ? fits::kCactiHpWrite : fits::kCactiLopWrite;
+  const double width = static_cast<double>(width_bits) / kSramReferenceWidth;
+  return fits::PowerLaw(fit, Kilobytes(capacity_bytes), width) * energy_scale_;
 }
 
 double Technology::SramAreaUm2PerBit(double capacity_bytes) const {

@@ -41,8 +41,10 @@ enum class SramSource { kHorowitz, kCactiLop, kCactiHp };
 
 struct TechnologyOptions {
   std::string node = "45nm";  // TechnologyNodes()
-  double supply_v = 0;        // 0: the node's nominal voltage
-  double activity = 1;        // switching activity of logic, relative to full: 0 < a <= 1
+  double supply_v = 0;        // 0: the node's nominal voltage; from its lowest to 1.2 times nominal
+  // Switching activity of logic and registers, relative to full: 0 < a <= 1. Memories don't have
+  // it.
+  double activity = 1;
   RegisterSource registers = RegisterSource::kAladdin;
   AreaSource areas = AreaSource::kHorowitz;
   SramSource sram = SramSource::kHorowitz;
@@ -50,9 +52,10 @@ struct TechnologyOptions {
   bool operator==(const TechnologyOptions&) const = default;
 };
 
-// Coefficients fitted to the published rows by least squares of the relative error (the fit is done
-// again, and compared, in tests/cost_models/technology_test.cc). `source` and the largest residual
-// at a fitted point stand beside each.
+// Every constant at 45 nm. Coefficients are fitted to the published rows by least squares of the
+// relative error (the fit is done again, and compared, in tests/cost_models/technology_test.cc).
+// `source` and the largest residual at a fitted point stand beside each; 0 where there are no more
+// points than coefficients, a figure is taken as it is, or, by `source`, nothing was fitted.
 struct FittedCost {
   std::string_view block;
   std::string_view formula;  // in n, a, b, e, m as below, L = m + 4
@@ -84,11 +87,15 @@ class Technology {
   // Significands of a and b bits (the hidden bit counted), rounded to the wider.
   BlockCost FloatMultiplier(int exponent_bits, int a_significand_bits,
                             int b_significand_bits) const;
-  BlockCost Gates(double nand2) const;  // random logic of so many two-input gates
-  BlockCost Multiplexer(int bits, int ways) const;
-  BlockCost LeadingZeros(int bits) const;  // count, for a normaliser
+
+  // Blocks that no source prices: transistors of netlists (netlists.h), at what one costs where it
+  // stands in Horowitz's adders, whatever the area's source. All of a block switches.
+  BlockCost Gates(double nand2) const;  // random logic of so many two-input gates, the delay of one
+  BlockCost Multiplexer(int bits, int ways) const;  // a tree of two-way ones
+  BlockCost LeadingZeros(int bits) const;           // count, for a normaliser
   BlockCost PopulationCount(int bits) const;
-  BlockCost Table(int entries, int bits) const;  // read of a small register table, with its area
+  // Read of a small table of registers, with their area: they are not clocked by a read.
+  BlockCost Table(int entries, int bits) const;
 
   // One SRAM access, energy for each bit. Ports wider than 64 bits share decoders and word lines.
   double SramReadPjPerBit(double capacity_bytes, int width_bits) const;
@@ -103,7 +110,8 @@ class Technology {
   // Random data on a long wire. Capacitance per length hardly depends on the node.
   double WirePjPerBitMm() const;
 
-  // Factor on a nominal delay at this supply; energy goes with the square of the voltage.
+  // Factor on a nominal delay at this supply, which is at least the node's lowest. Energy follows
+  // the node's published quadratic, about the square of the voltage.
   double DelayFactor(double supply_v) const;
   // The lowest supply at which logic that takes `delay_ns` at nominal voltage meets `period_ns`;
   // not below the floor of the fit. Errors: kInvalidArgument where even nominal is too slow.
@@ -113,6 +121,8 @@ class Technology {
   explicit Technology(const TechnologyOptions& options) : options_(options) {}
   BlockCost Scaled(double energy_pj, double area_um2, double delay_ns) const;
   BlockCost Netlist(double transistors, double delay_ns) const;
+  double NetlistUm2(double transistors) const;
+  // At 45 nm, as the options ask for it.
   double Um2(double horowitz_um2, double transistors) const;
 
   TechnologyOptions options_;

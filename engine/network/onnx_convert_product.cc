@@ -1,6 +1,7 @@
 // Gemm, MatMul and BatchNormalization.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 #include <utility>
@@ -18,6 +19,7 @@ TensorPtr ProductWeights(const TensorPtr& matrix, bool is_transposed, double fac
   const auto columns = static_cast<size_t>(matrix->shape[1]);
   auto weights = std::make_shared<Tensor>();
   weights->shape = is_transposed ? matrix->shape : Shape{matrix->shape[1], matrix->shape[0]};
+  if (matrix->values.empty()) return weights;
   weights->values.resize(rows * columns);
   for (size_t row = 0; row < rows; ++row) {
     for (size_t column = 0; column < columns; ++column) {
@@ -40,6 +42,7 @@ absl::StatusOr<TensorPtr> ProductBias(const TensorPtr& c, int64_t channels, doub
   }
   auto bias = std::make_shared<Tensor>();
   bias->shape = {channels};
+  if (c->values.empty()) return bias;
   for (size_t i = 0; i < static_cast<size_t>(channels); ++i) {
     bias->values.push_back(static_cast<float>(factor * double{c->values[columns == 1 ? 0 : i]}));
   }
@@ -116,6 +119,9 @@ absl::Status ConvertBatchNormalization(OnnxNode& node) {
     }
   }
   BatchNorm norm;
+  const bool complete =
+      std::ranges::none_of(parameters, [](const TensorPtr& p) { return p->values.empty(); });
+  if (!complete) return node.Emit(std::move(norm), {src});
   for (size_t c = 0; c < static_cast<size_t>(shape[1]); ++c) {
     const double variance = double{parameters[3]->values[c]} + double{epsilon};
     if (!(variance > 0)) {

@@ -11,14 +11,11 @@
 namespace bitscape::network {
 namespace {
 
-int64_t WeightElements(const Operator& op) {
-  if (const auto* conv = std::get_if<Conv>(&op)) return ElementCount(conv->weights->shape);
-  if (const auto* gemm = std::get_if<Gemm>(&op)) return ElementCount(gemm->weights->shape);
-  if (const auto* constant = std::get_if<Constant>(&op))
-    return ElementCount(constant->value->shape);
-  if (const auto* norm = std::get_if<BatchNorm>(&op))
-    return static_cast<int64_t>(norm->scale.size() + norm->shift.size());
-  return 0;
+const Tensor* WeightsOf(const Operator& op) {
+  if (const auto* conv = std::get_if<Conv>(&op)) return conv->weights.get();
+  if (const auto* gemm = std::get_if<Gemm>(&op)) return gemm->weights.get();
+  if (const auto* constant = std::get_if<Constant>(&op)) return constant->value.get();
+  return nullptr;
 }
 
 }  // namespace
@@ -74,6 +71,15 @@ absl::Status OnnxGraph::Charge(int64_t elements) {
       constant_elements_, limits_.max_total_elements));
 }
 
+absl::Status OnnxGraph::ChargeShape(int64_t elements) {
+  shape_elements_ += elements;
+  if (shape_elements_ <= limits_.max_shape_elements) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      fmt::format("the weights without data up to here have {} elements, the limit for one network "
+                  "is {}",
+                  shape_elements_, limits_.max_shape_elements));
+}
+
 absl::StatusOr<int> OnnxGraph::AddNode(std::string_view name, Operator op, std::vector<int> inputs,
                                        Shape shape) {
   if (static_cast<int>(network.nodes.size()) >= limits_.max_nodes) {
@@ -93,7 +99,13 @@ absl::StatusOr<int> OnnxGraph::AddNode(std::string_view name, Operator op, std::
         fmt::format("its value of shape {} has more than {} elements, the limit for one {}",
                     ToString(shape), limit, constant ? "tensor" : "activation"));
   }
-  BITSCAPE_RETURN_IF_ERROR(Charge(WeightElements(op)));
+  if (const Tensor* weights = WeightsOf(op); weights != nullptr) {
+    const int64_t elements = ElementCount(weights->shape);
+    BITSCAPE_RETURN_IF_ERROR(weights->values.empty() ? ChargeShape(elements) : Charge(elements));
+  }
+  if (const auto* norm = std::get_if<BatchNorm>(&op)) {
+    BITSCAPE_RETURN_IF_ERROR(Charge(static_cast<int64_t>(norm->scale.size() + norm->shift.size())));
+  }
   network.nodes.push_back(
       Node{UniqueName(name), std::move(op), std::move(inputs), std::move(shape)});
   return static_cast<int>(network.nodes.size()) - 1;
@@ -168,7 +180,7 @@ absl::StatusOr<TensorPtr> OnnxNode::FloatConstant(int i, std::string_view what) 
     return absl::InvalidArgumentError(
         fmt::format("{} (input {}) holds integers, floats are expected", what, i));
   }
-  if (constant->size() == 0) {
+  if (ElementCount(constant->shape()) == 0) {
     return absl::InvalidArgumentError(fmt::format("{} (input {}) is empty", what, i));
   }
   return constant->tensor;
@@ -176,6 +188,10 @@ absl::StatusOr<TensorPtr> OnnxNode::FloatConstant(int i, std::string_view what) 
 
 absl::StatusOr<float> OnnxNode::ScalarConstant(int i, std::string_view what) const {
   BITSCAPE_ASSIGN_OR_RETURN(const TensorPtr tensor, FloatConstant(i, what));
+  if (tensor->values.empty()) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} (input {}) should be one number, its data is not in the file", what, i));
+  }
   if (tensor->values.size() != 1) {
     return absl::InvalidArgumentError(fmt::format("{} (input {}) has {} elements, 1 is expected",
                                                   what, i, tensor->values.size()));

@@ -43,6 +43,8 @@ class OnnxGraph {
   // Counts weights and constants, copies and shared ones alike, so that a small file can't grow
   // without end. Errors: kResourceExhausted beyond limits.max_total_elements.
   absl::Status Charge(int64_t elements);
+  // The same for weights without values. Errors: beyond limits.max_shape_elements.
+  absl::Status ChargeShape(int64_t elements);
   // Appends a node whose shape is within the limits and keeps the batch. `name` is a wish.
   absl::StatusOr<int> AddNode(std::string_view name, Operator op, std::vector<int> inputs,
                               Shape shape);
@@ -55,7 +57,7 @@ class OnnxGraph {
   ImportLimits limits_;
   int opset_;
   int64_t declared_batch_ = 1;
-  int64_t constant_elements_ = 0;
+  int64_t constant_elements_ = 0, shape_elements_ = 0;
   std::unordered_map<std::string, const onnx::TensorProto*> initializers_;
   std::unordered_map<std::string, OnnxValue> values_;
   std::unordered_map<std::string, int> name_uses_;

@@ -113,6 +113,19 @@ absl::StatusOr<std::vector<int64_t>> ReadIntegers(const TensorProto& proto, int6
   }
 }
 
+bool IsFloating(int type) {
+  return type == TensorProto::FLOAT || type == TensorProto::DOUBLE || type == TensorProto::FLOAT16;
+}
+
+bool IsExternal(const TensorProto& proto) {
+  return proto.data_location() == TensorProto::EXTERNAL || proto.external_data_size() > 0;
+}
+
+bool HasData(const TensorProto& proto) {
+  return proto.has_raw_data() || proto.float_data_size() > 0 || proto.double_data_size() > 0 ||
+         proto.int32_data_size() > 0;
+}
+
 std::string TypeName(int type) {
   return TensorProto::DataType_IsValid(type)
              ? TensorProto::DataType_Name(static_cast<TensorProto::DataType>(type))
@@ -142,12 +155,16 @@ OnnxConstantPtr WithShape(const OnnxConstantPtr& constant, Shape shape) {
 
 absl::StatusOr<OnnxConstantPtr> ReadOnnxTensor(const TensorProto& proto,
                                                const ImportLimits& limits) {
-  if (proto.data_location() == TensorProto::EXTERNAL || proto.external_data_size() > 0) {
-    return absl::InvalidArgumentError(
-        "its data is in an external file; save the model with its weights inside");
-  }
   if (proto.has_segment()) {
     return absl::UnimplementedError("a tensor in segments is not supported");
+  }
+  if (IsFloating(proto.data_type()) && (IsExternal(proto) || !HasData(proto))) {
+    BITSCAPE_RETURN_IF_ERROR(CountElements(proto, limits.max_shape_elements).status());
+    return MakeFloatConstant(Shape(proto.dims().begin(), proto.dims().end()), {});
+  }
+  if (IsExternal(proto)) {
+    return absl::InvalidArgumentError(
+        "its integers are in an external file; save the model with them inside");
   }
   BITSCAPE_ASSIGN_OR_RETURN(const int64_t count, CountElements(proto, limits.max_elements));
   Shape shape(proto.dims().begin(), proto.dims().end());

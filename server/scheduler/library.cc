@@ -7,6 +7,7 @@
 
 #include "engine/core/status.h"
 #include "engine/core/suggest.h"
+#include "engine/network/shape_networks.h"
 #include "server/scheduler/library_state.h"
 
 namespace bitscape::server {
@@ -72,7 +73,20 @@ Library::Library(Store& store, LibrarySources sources)
 Library::~Library() = default;
 
 absl::StatusOr<std::vector<std::string>> Library::NetworkNames() {
-  return Names(state_->store, Kind::kNetwork, state_->sources.network_names());
+  std::vector<std::string> names = network::ShapeNetworkNames();
+  for (std::string& name : state_->sources.network_names()) {
+    names.push_back(std::move(name));
+  }
+  return Names(state_->store, Kind::kNetwork, std::move(names));
+}
+
+absl::StatusOr<std::string_view> Library::NetworkKind(std::string_view name) {
+  if (Contains(state_->sources.network_names(), name)) {
+    return "zoo";
+  }
+  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::string> imported,
+                            Names(state_->store, Kind::kNetwork, {}));
+  return Contains(imported, name) ? "imported" : "shapes";
 }
 
 absl::StatusOr<std::vector<std::string>> Library::DatasetNames() {
@@ -91,7 +105,17 @@ absl::StatusOr<std::shared_ptr<const network::Network>> Library::GetNetwork(std:
       return state_->sources.load_network(name);
     }
     BITSCAPE_ASSIGN_OR_RETURN(const std::vector<std::string> known, NetworkNames());
-    return LoadStored(state_->store, Kind::kNetwork, "network", name, known, ReadStoredNetwork);
+    absl::StatusOr<network::Network> stored =
+        LoadStored(state_->store, Kind::kNetwork, "network", name, known, ReadStoredNetwork);
+    if (!absl::IsNotFound(stored.status())) {
+      return stored;
+    }
+    absl::StatusOr<network::ShapeNetwork> shapes = network::FindShapeNetwork(name);
+    if (absl::IsNotFound(shapes.status())) {
+      return stored;
+    }
+    BITSCAPE_RETURN_IF_ERROR(shapes.status());
+    return std::move(shapes->network);
   });
 }
 

@@ -1,5 +1,5 @@
-// Resolves names to networks, datasets and accelerators: the zoo, the built-in ones, and what users
-// imported.
+// Resolves names to networks, datasets and accelerators: the zoo, the built-in ones, what users
+// imported, and networks of which only the shapes are known.
 #pragma once
 
 #include <absl/status/statusor.h>
@@ -42,8 +42,11 @@ class Library {
   absl::StatusOr<std::vector<std::string>> DatasetNames();
   absl::StatusOr<std::vector<std::string>> AcceleratorNames();
 
-  // Errors: kNotFound with the nearest name.
+  // Errors: kNotFound with the nearest name. A network may lack weights (Network::HasWeights); what
+  // was imported goes before shapes of the same name.
   absl::StatusOr<std::shared_ptr<const network::Network>> GetNetwork(std::string_view name);
+  // Where GetNetwork finds a network: "zoo", "imported", or "shapes" if in none of the two.
+  absl::StatusOr<std::string_view> NetworkKind(std::string_view name);
   absl::StatusOr<std::shared_ptr<const data::Dataset>> GetDataset(std::string_view name);
   absl::StatusOr<std::shared_ptr<const cost_models::Accelerator>> GetAccelerator(
       std::string_view name);

@@ -49,8 +49,8 @@ struct Library::State {
 
   // Held while something is loaded or imported, so that no two threads load the same.
   std::mutex mutex;
-  RecentlyUsed<const network::Network> networks{16};
-  RecentlyUsed<const data::Dataset> datasets{4};  // some 50 MB each
+  RecentlyUsed<const network::Network> networks{48};  // a list reads all that ship
+  RecentlyUsed<const data::Dataset> datasets{4};      // some 50 MB each
   RecentlyUsed<const cost_models::Accelerator> accelerators{64};
 
   // Held while an evaluator is made; taken before `mutex`.

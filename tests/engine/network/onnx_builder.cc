@@ -100,6 +100,14 @@ std::string OnnxBuilder::Floats(const std::string& name, const std::vector<int64
   return tensor->name();
 }
 
+std::string OnnxBuilder::WithoutData(const std::string& name, const std::vector<int64_t>& shape) {
+  onnx::TensorProto* tensor = model_->mutable_graph()->add_initializer();
+  tensor->set_name(UniqueValue(name));
+  tensor->set_data_type(onnx::TensorProto::FLOAT);
+  for (const int64_t dimension : shape) tensor->add_dims(dimension);
+  return tensor->name();
+}
+
 std::string OnnxBuilder::Integers(const std::string& name, const std::vector<int64_t>& values) {
   onnx::TensorProto* tensor = model_->mutable_graph()->add_initializer();
   tensor->set_name(UniqueValue(name));

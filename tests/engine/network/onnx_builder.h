@@ -32,6 +32,8 @@ class OnnxBuilder {
   std::string Random(const std::string& name, const std::vector<int64_t>& shape, float scale);
   std::string Floats(const std::string& name, const std::vector<int64_t>& shape,
                      const std::vector<float>& values);
+  // Floats whose data is not in the file.
+  std::string WithoutData(const std::string& name, const std::vector<int64_t>& shape);
   std::string Integers(const std::string& name, const std::vector<int64_t>& values);
   // A node named `name` (may be empty or taken already). "" among the inputs leaves one out.
   std::string Node(const std::string& op_type, const std::vector<std::string>& inputs,

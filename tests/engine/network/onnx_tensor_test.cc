@@ -93,10 +93,12 @@ TEST(OnnxTensor, RefusesBadDimensions) {
   ExpectError(Proto(TensorProto::FLOAT, {2, -1}), absl::StatusCode::kInvalidArgument,
               "dimension -1 is negative");
   const int64_t huge = std::numeric_limits<int64_t>::max();
-  ExpectError(Proto(TensorProto::FLOAT, {huge, huge}), absl::StatusCode::kResourceExhausted,
+  ExpectError(Proto(TensorProto::INT64, {huge, huge}), absl::StatusCode::kResourceExhausted,
               "more than 268435456 elements");
-  ExpectError(Proto(TensorProto::FLOAT, {100}), absl::StatusCode::kResourceExhausted,
+  ExpectError(Proto(TensorProto::INT64, {100}), absl::StatusCode::kResourceExhausted,
               "more than 99 elements", {.max_elements = 99});
+  ExpectError(Proto(TensorProto::FLOAT, {huge, huge}), absl::StatusCode::kResourceExhausted,
+              "more than 274877906944 elements");
   ExpectError(Proto(TensorProto::FLOAT, std::vector<int64_t>(17, 1)),
               absl::StatusCode::kInvalidArgument, "17 dimensions, at most 16");
 }
@@ -116,10 +118,22 @@ TEST(OnnxTensor, RefusesNumbersThatAreNotFinite) {
   ExpectError(half, absl::StatusCode::kInvalidArgument, "element 0 is inf");
 }
 
-TEST(OnnxTensor, RefusesExternalDataAndOtherTypes) {
-  TensorProto external = Proto(TensorProto::FLOAT, {1});
+TEST(OnnxTensor, KeepsTheShapeOfFloatsWithoutData) {
+  TensorProto external = Proto(TensorProto::FLOAT16, {65536, 65536});
   external.set_data_location(TensorProto::EXTERNAL);
-  ExpectError(external, absl::StatusCode::kInvalidArgument, "external file");
+  for (const TensorProto& proto : {external, Proto(TensorProto::FLOAT, {65536, 65536})}) {
+    const auto constant = ReadOnnxTensor(proto, {});
+    ASSERT_TRUE(constant.ok()) << constant.status();
+    EXPECT_EQ((*constant)->shape(), (Shape{65536, 65536}));
+    EXPECT_FALSE((*constant)->is_integer);
+    EXPECT_EQ((*constant)->size(), 0);
+  }
+}
+
+TEST(OnnxTensor, RefusesExternalIntegersAndOtherTypes) {
+  TensorProto external = Proto(TensorProto::INT64, {1});
+  external.set_data_location(TensorProto::EXTERNAL);
+  ExpectError(external, absl::StatusCode::kInvalidArgument, "its integers are in an external file");
   ExpectError(Proto(TensorProto::STRING, {1}), absl::StatusCode::kUnimplemented,
               "element type STRING");
   TensorProto unknown = Proto(TensorProto::FLOAT, {1});

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 #include "bitscape/v1/accelerator_service.grpc.pb.h"
 #include "bitscape/v1/dataset.grpc.pb.h"
 #include "bitscape/v1/network.grpc.pb.h"
@@ -101,6 +104,36 @@ TEST_F(ResourcesTest, DescribesANetwork) {
   }
   EXPECT_EQ(macs, network.macs());
   EXPECT_EQ(weights, network.weights());
+  EXPECT_EQ(network.kind(), "zoo");
+  EXPECT_TRUE(network.has_weights());
+  EXPECT_EQ(network.totals_size(), 2);
+  EXPECT_EQ(network.embedding_parameters(), 0);
+}
+
+TEST_F(ResourcesTest, DescribesANetworkOfShapes) {
+  v1::Network network;
+  ASSERT_TRUE(GetNetwork("networks/bert_base", &network).ok());
+  EXPECT_EQ(network.kind(), "shapes");
+  EXPECT_FALSE(network.has_weights());
+  EXPECT_EQ(network.parameters(), 109'482'240);
+  EXPECT_EQ(network.embedding_parameters(), 31'036 * 768);
+  EXPECT_EQ(network.other_parameters(), 25 * 2 * 768 + 768 * 769);
+  EXPECT_THAT(network.omitted(), HasSubstr("pooler"));
+  ASSERT_EQ(network.totals_size(), 2);
+  EXPECT_EQ(network.totals(0).kind(), "fc");
+  EXPECT_EQ(network.totals(0).layers(), 12 * 6);
+  EXPECT_EQ(network.totals(1).kind(), "attention");
+  EXPECT_EQ(network.totals(1).weights(), 0);
+  EXPECT_EQ(network.totals(0).macs() + network.totals(1).macs(), network.macs());
+  const v1::Network::Layer& scores = network.layers(3);
+  EXPECT_EQ(scores.name(), "layer0.qk_t");
+  EXPECT_EQ(scores.kind(), "attention");
+  EXPECT_EQ(scores.groups(), 12);
+  EXPECT_EQ(scores.channels(), 64);
+  EXPECT_EQ(scores.filters(), 12 * 128);
+  EXPECT_EQ(scores.output_height(), 128);
+  EXPECT_EQ(GetNetwork("networks/bert_base_s0", &network).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(ResourcesTest, ListsNetworks) {
@@ -364,11 +397,13 @@ TEST(UnreadableResources, AreMarkedInListsAndHideNoOthers) {
   unsetenv("BITSCAPE_DATASETS_DIR");
   ASSERT_TRUE(listed.ok()) << listed.error_message();
   ASSERT_TRUE(also.ok()) << also.error_message();
-  ASSERT_EQ(networks.networks_size(), 3);
-  EXPECT_EQ(networks.networks(1).name(), "networks/lenet5");
-  EXPECT_THAT(networks.networks(1).error(), HasSubstr("lenet5.onnx"));
-  EXPECT_EQ(networks.networks(2).error(), "");
-  EXPECT_EQ(networks.networks(2).parameters(), 77'754);
+  std::map<std::string, v1::Network> by_name;
+  for (const v1::Network& network : networks.networks()) by_name[network.name()] = network;
+  EXPECT_THAT(by_name["networks/lenet5"].error(), HasSubstr("lenet5.onnx"));
+  by_name.erase("networks/lenet5");
+  for (const auto& [name, network] : by_name) EXPECT_EQ(network.error(), "") << name;
+  EXPECT_EQ(by_name["networks/resnet8"].parameters(), 77'754);
+  EXPECT_EQ(by_name["networks/vgg16"].kind(), "shapes");
   ASSERT_EQ(datasets.datasets_size(), 1);
   EXPECT_THAT(datasets.datasets(0).error(), HasSubstr("dataset-fashion-mnist"));
 }

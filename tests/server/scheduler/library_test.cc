@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
@@ -17,6 +18,7 @@ namespace {
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
 using ::testing::StartsWith;
 
 // Big-endian, as IDX has it.
@@ -68,7 +70,7 @@ TEST_F(LibraryTest, SaysThatTheAcceleratorsFolderIsMissing) {
 }
 
 TEST_F(LibraryTest, KnowsWhatShipsWithIt) {
-  EXPECT_THAT(library_.NetworkNames().value(), ElementsAre("dscnn", "lenet5", "resnet8"));
+  EXPECT_THAT(library_.NetworkNames().value(), IsSupersetOf({"dscnn", "lenet5", "resnet8"}));
   EXPECT_THAT(library_.DatasetNames().value(), Contains("fashion-mnist"));
   const std::vector<std::string> machines = library_.AcceleratorNames().value();
   EXPECT_THAT(machines, Contains("eyeriss_like"));
@@ -80,6 +82,43 @@ TEST_F(LibraryTest, KnowsWhatShipsWithIt) {
   const auto network = library_.GetNetwork("lenet5");
   ASSERT_TRUE(network.ok()) << network.status();
   EXPECT_EQ(library_.GetNetwork("lenet5")->get(), network->get());  // kept
+}
+
+TEST_F(LibraryTest, KnowsNetworksOfWhichOnlyTheShapesAreKnown) {
+  const std::vector<std::string> names = library_.NetworkNames().value();
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
+  EXPECT_THAT(names, IsSupersetOf({"alexnet", "llama_7b_decode", "resnet8", "vgg16"}));
+  for (const std::string& name : names) {
+    const auto network = library_.GetNetwork(name);
+    ASSERT_TRUE(network.ok()) << network.status();
+    EXPECT_EQ((*network)->name, name);
+    EXPECT_EQ(library_.NetworkKind(name).value(), (*network)->HasWeights() ? "zoo" : "shapes");
+  }
+  // Of any length, listed or not.
+  EXPECT_EQ((*library_.GetNetwork("bert_base_s64"))->nodes[0].shape, (network::Shape{1, 64, 768}));
+  EXPECT_EQ(library_.GetNetwork("bert_base_s513").status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(LibraryTest, RefusesNamesOfShapesForOtherNetworksButKeepsOlderOnes) {
+  const network::InputScaling scaling{{0.25F}, {0.5F}};
+  const std::string onnx = ZooFile("lenet5.onnx");
+  EXPECT_EQ(library_.ImportNetwork("vgg16", "lenet5.onnx", onnx, scaling, false).status(),
+            absl::AlreadyExistsError(
+                "network 'vgg16' exists already with other content: choose another name"));
+  // A database may hold the name from before.
+  WriteBatch batch;
+  batch.resources.push_back({StoredResource::Kind::kNetwork,
+                             "vgg16",
+                             "digest",
+                             R"({"file": "lenet5.onnx", "mean": [0.25], "std": [0.5]})",
+                             {onnx}});
+  ASSERT_TRUE(store_->Write(std::move(batch)).ok());
+  const auto library = Restarted();
+  const auto network = library->GetNetwork("vgg16");
+  ASSERT_TRUE(network.ok()) << network.status();
+  EXPECT_TRUE((*network)->HasWeights());
+  EXPECT_EQ(library->NetworkKind("vgg16").value(), "imported");
 }
 
 TEST_F(LibraryTest, NamesTheNearest) {
