@@ -33,6 +33,8 @@ class Roofline final : public CostModel {
     cost.compute_cycles =
         WholeCycles(cost.macs / MultipliersOf(*machine.accelerator) / mac.macs_per_cycle);
     cost.utilization = 1;
+    const double register_pj = WeightRegisterEnergyPj(machine, layer, mac);
+    if (register_pj > 0) cost.energy.push_back({"weight_registers", register_pj});
     const std::array<double, kTensors> moved_bits = {
         static_cast<double>(layer.WeightElements()) * bits.stored_weight,
         TouchedInputs(layer) * bits.input,
