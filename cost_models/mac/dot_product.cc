@@ -17,6 +17,9 @@ using Kind = Operand::Kind;
 using quantize::CeilLog2;
 
 constexpr int kMostLanes = 4096;
+// A tree places products of up to so many bits exactly; wider ones it aligns to their largest,
+// which has to be found (Rouhani et al., ISCA 2023: 25 bits, or the range where that is less).
+constexpr int kTreeBits = 25;
 
 // Products that share the scales of both operands; 0: no scale inside the sum.
 int SharedBlock(const MacOperands& operands) {
@@ -99,7 +102,16 @@ class Lanes {
     if (fixed_order_) {
       return operands_.align_bits > 0 ? std::min(exact, operands_.align_bits) : exact;
     }
-    return lanes_ == 1 ? exact : std::min(exact, UsefulBits(operands_.accumulator));
+    const Operand& accumulator = operands_.accumulator;
+    if (lanes_ == 1 || product.span == 0) return exact;
+    if (accumulator.kind == Kind::kInteger) return std::min(exact, accumulator.bits);
+    return std::min(exact, std::max(UsefulBits(accumulator), kTreeBits));
+  }
+
+  bool AlignsToLargest(const Product& product) const {
+    if (fixed_order_) return AlignedBits(product) < ExactBits(product);
+    return lanes_ > 1 && product.span > 0 && ExactBits(product) > kTreeBits &&
+           operands_.accumulator.kind == Kind::kFloat;
   }
 
   // The largest of the tree's exponents, found by as many comparisons as additions, and the
@@ -117,10 +129,8 @@ class Lanes {
   Product SumOfGroup(const Product& product) {
     const int aligned = AlignedBits(product);
     if (product.span > 0) {
-      lane_ += technology_.Shifter(aligned, ShiftStages(std::min(product.span, aligned)));
-      if (aligned < ExactBits(product)) {
-        cycle_ += MaximumSearch(product.exponent_bits, lanes_);
-      }
+      lane_ += ToFixedPoint(product.significand_bits, aligned, product.span, technology_);
+      if (AlignsToLargest(product)) cycle_ += MaximumSearch(product.exponent_bits, lanes_);
     }
     const int blocks = block_ > 0 && lanes_ > block_ ? lanes_ / block_ : 1;
     Tree tree = AddTree(lanes_ / blocks, aligned, Counts(operands_), technology_);
@@ -142,8 +152,8 @@ class Lanes {
   Tree AddBlocks(const Tree& of_block, int blocks) {
     const int bits = std::max(of_block.bits, UsefulBits(operands_.accumulator));
     const int exponent_bits = ScaleExponentBits();
-    cycle_ +=
-        Copies(blocks, ApplyScale(of_block.bits) + technology_.Shifter(bits, ShiftStages(bits)));
+    cycle_ += Copies(
+        blocks, ApplyScale(of_block.bits) + ToFixedPoint(of_block.bits, bits, bits, technology_));
     cycle_ += MaximumSearch(exponent_bits, blocks);
     const Tree tree = AddTree(blocks, bits, false, technology_);
     cycle_ += tree.cost;
@@ -190,7 +200,8 @@ class Lanes {
 
   void Scale(Product* sum) {
     if (block_ == 0) return;
-    combine_ = CombineScales();
+    // A block of one is a constant of the layer, or a token with one channel.
+    if (block_ > 1) combine_ = CombineScales();
     if (lanes_ > block_) return;  // done in the tree
     finish_ += ApplyScale(sum->significand_bits);
     sum->significand_bits += ScaleSignificandBits();

@@ -165,10 +165,23 @@ absl::Status CheckSumOfCodes(const quantize::Accumulator& accumulator, const Qua
   return absl::OkStatus();
 }
 
-// A register with a fixed point holds values: scales that come from the data multiply each product.
-void ScaleProducts(const Quantizer& quantizer, Operand* operand) {
-  const Scale scale = ScaleOf(quantizer.format);
-  if (operand->block == 0 && scale.kind != BlockScale::kNone) PutScaleInside(scale, 1, operand);
+// A register with a fixed point holds values: what scales the products stays inside, one constant
+// of the layer that is put down as the weights'.
+void ScaleProducts(const Quantizer& weights, const Quantizer& activations, MacOperands* operands) {
+  Scale product;
+  const auto take = [&product](const Quantizer& quantizer, const Operand& operand) {
+    const bool in_table = operand.table_entries > 0 && operand.kind == Kind::kFloat;
+    if (operand.block > 0 || in_table) return;
+    const Scale scale = ScaleOf(quantizer.format);
+    product.kind = std::max(product.kind, scale.kind);
+    product.bits = std::max(product.bits, scale.bits);
+    product.significand_bits = std::max(product.significand_bits, scale.significand_bits);
+  };
+  take(weights, operands->weight);
+  take(activations, operands->activation);
+  if (product.kind == BlockScale::kNone) return;
+  Operand* holder = operands->weight.block == 0 ? &operands->weight : &operands->activation;
+  if (holder->block == 0) PutScaleInside(product, 1, holder);
 }
 
 // Rounding after each chunk leaves no room for two sums: the values stand in a table, as float32.
@@ -238,10 +251,7 @@ absl::Status AddAccumulator(const quantize::LayerPrecision& precision,
     TakeValuesIntoSum(&operands->activation);
   }
   if (operands->accumulator.kind == Kind::kInteger && !AddsCodes(accumulator)) {
-    if (operands->weight.table_entries == 0) ScaleProducts(weights, &operands->weight);
-    if (operands->activation.table_entries == 0) {
-      ScaleProducts(precision.activations, &operands->activation);
-    }
+    ScaleProducts(weights, precision.activations, operands);
   }
   return absl::OkStatus();
 }

@@ -38,9 +38,10 @@ BlockCost ConstantMultiplier(int bits, int constant_bits, const Technology& tech
   return Copies(1.0 / 3, technology.Multiplier(bits, constant_bits));
 }
 
-// The fraction of a log exponent as a factor in [1, 2).
+// The fraction of a log exponent as a factor in [1, 2): a table of constants, whose bits are
+// functions of the fraction; of sqrt 2 and 1 the fraction itself.
 BlockCost FractionTable(int fraction_bits, int precision_bits, const Technology& technology) {
-  return technology.Multiplexer(precision_bits, 1 << fraction_bits);
+  return technology.Gates(precision_bits * ((1 << fraction_bits) - 2) / 2.0);
 }
 
 Product MultiplySigns(const Operand& weight, const Operand& activation,
@@ -95,7 +96,8 @@ Product Shift(const Operand& log, const Operand& number, int precision_bits,
   if (log.log_fraction_bits > 0) {
     const BlockCost fraction =
         ConstantMultiplier(number.significand_bits, precision_bits, technology) +
-        FractionTable(log.log_fraction_bits, number.significand_bits + precision_bits, technology);
+        technology.Multiplexer(number.significand_bits + precision_bits,
+                               1 << log.log_fraction_bits);
     product.cost = Beside(product.cost, fraction);
     product.significand_bits += precision_bits;
     product.normalised = false;
@@ -134,6 +136,16 @@ absl::Status CheckWidths(const MacOperands& operands) {
 
 int ShiftStages(int span) {
   return std::max(1, static_cast<int>(std::bit_width(static_cast<unsigned>(span))));
+}
+
+BlockCost ToFixedPoint(int from_bits, int to_bits, int span, const Technology& technology) {
+  BlockCost cost;
+  const int places = std::min(span, to_bits);
+  for (int stage = 0; stage < ShiftStages(places); ++stage) {
+    const int reach = from_bits + (2 << stage) - 1;
+    cost += technology.Shifter(std::min(reach, to_bits), 1);
+  }
+  return cost + technology.Gates(kXorGates * std::min(from_bits + places, to_bits));
 }
 
 BlockCost Normaliser(int bits, const Technology& technology) {
@@ -210,8 +222,7 @@ BlockCost Accumulate(const Product& product, const Operand& accumulator, bool st
   BlockCost cost;
   if (accumulator.kind == Kind::kInteger) {
     if (product.span > 0) {
-      cost += technology.Shifter(accumulator.bits,
-                                 ShiftStages(std::min(product.span, accumulator.bits)));
+      cost += ToFixedPoint(product.significand_bits, accumulator.bits, product.span, technology);
     }
     cost += technology.Adder(accumulator.bits);
   } else {

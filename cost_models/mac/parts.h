@@ -14,6 +14,10 @@ absl::Status CheckWidths(const MacOperands& operands);
 
 // Stages of a shifter that moves by up to `span` places.
 int ShiftStages(int span);
+// A sign and a magnitude of `from_bits`, moved by up to `span` places to where it stands in a
+// fixed-point word of `to_bits`: each stage is as wide as what can have reached it; the carry of
+// the addition that follows completes the negation.
+BlockCost ToFixedPoint(int from_bits, int to_bits, int span, const Technology& technology);
 // Finds the leading one and shifts it to the top.
 BlockCost Normaliser(int bits, const Technology& technology);
 

@@ -7,16 +7,18 @@ namespace bitscape::cost_models {
 
 double TransferCycles(const MappingCounts& counts, const Hierarchy& hierarchy,
                       const ElementWidths& widths, size_t level) {
-  double read_bits = 0, written_bits = 0;  // of one instance
+  double read_bits = 0, written_bits = 0;  // that one instance would move in a compute cycle
   for (size_t t = 0; t < kTensors; ++t) {
     const TensorAccesses& accesses = counts.levels[level][t];
     if (accesses.instances == 0) continue;
-    read_bits += accesses.reads * widths.bits[t] / accesses.instances;
-    written_bits += (accesses.fills + accesses.updates) * widths.bits[t] / accesses.instances;
+    read_bits += accesses.reads / accesses.instances / counts.compute_cycles * widths.bits[t];
+    written_bits += (accesses.fills + accesses.updates) / accesses.instances /
+                    counts.compute_cycles * widths.bits[t];
   }
   const HierarchyLevel& memory = hierarchy.levels[level];
-  const auto cycles = [](double bits, double bits_per_cycle) {
-    return bits_per_cycle > 0 ? bits / bits_per_cycle : 0;
+  // In this order of divisions, so that whole cycles round as Timeloop's do.
+  const auto cycles = [&](double bits, double bits_per_cycle) {
+    return bits_per_cycle > 0 && bits > 0 ? counts.compute_cycles / (bits_per_cycle / bits) : 0;
   };
   return std::max({cycles(read_bits, memory.read_bits_per_cycle),
                    cycles(written_bits, memory.write_bits_per_cycle),

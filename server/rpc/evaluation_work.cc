@@ -43,6 +43,11 @@ absl::StatusOr<EvaluationWork> FindEvaluationWork(const EvaluationFields& fields
   EvaluationWork work;
   const auto at = [&](std::string_view field) { return fmt::format("{}{}", fields.parent, field); };
   BITSCAPE_ASSIGN_OR_RETURN(work.network, FindNetwork(library, fields.network, at("network")));
+  if (!work.network->HasWeights()) {
+    return FieldError(at("network"), fmt::format("'{}' has shapes only, no weights: it can be "
+                                                 "priced, but not evaluated",
+                                                 work.network->name));
+  }
   BITSCAPE_ASSIGN_OR_RETURN(work.dataset, FindDataset(library, fields.dataset, at("dataset")));
   if (!fields.split.empty()) {
     const absl::StatusOr<data::Split> split = data::ParseSplit(fields.split);

@@ -3,6 +3,8 @@
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
+#include <cstdio>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -157,6 +159,8 @@ rc::Gen<MacOperands> AnyOperands() {
   });
 }
 
+constexpr int kSamples = 30;  // of each of RapidCheck's hundred cases
+
 class Families : public ::testing::TestWithParam<const MacFamily*> {};
 
 MacDesign AnyDesign() {
@@ -168,7 +172,7 @@ TEST_P(Families, CostIsFiniteAndPositive) {
   EXPECT_FALSE(family.source.empty());
   EXPECT_FALSE(family.description.empty());
   int priced = 0;
-  const bool holds = rc::check(std::string(family.name) + " costs something", [&] {
+  const auto property = [&] {
     const MacOperands operands = *AnyOperands();
     const MacDesign design = AnyDesign();
     const absl::Status taken = family.check(operands, design);
@@ -184,15 +188,18 @@ TEST_P(Families, CostIsFiniteAndPositive) {
           cost.output.area_um2, cost.weight_register.energy_pj}) {
       RC_ASSERT(std::isfinite(value) && value > 0);
     }
+  };
+  const bool holds = rc::check(std::string(family.name) + " costs something", [&] {
+    for (int sample = 0; sample < kSamples; ++sample) property();
   });
   EXPECT_TRUE(holds);
-  EXPECT_GT(priced, 30);
+  EXPECT_GT(priced, 1000);
 }
 
 TEST_P(Families, CostGrowsWithEachWidth) {
   const MacFamily& family = *GetParam();
   int compared = 0;
-  const bool holds = rc::check(std::string(family.name) + " is monotone", [&] {
+  const auto property = [&] {
     const MacOperands narrow = *AnyOperands();
     MacOperands wide = narrow;
     const int which = *rc::gen::inRange(0, 3);
@@ -208,15 +215,18 @@ TEST_P(Families, CostGrowsWithEachWidth) {
     RC_ASSERT(less.energy_pj <= more.energy_pj * rounding);
     RC_ASSERT(less.area_um2 <= more.area_um2 * rounding);
     RC_ASSERT(less.delay_ns <= more.delay_ns * rounding);
+  };
+  const bool holds = rc::check(std::string(family.name) + " is monotone", [&] {
+    for (int sample = 0; sample < kSamples; ++sample) property();
   });
   EXPECT_TRUE(holds);
-  EXPECT_GT(compared, 20);
+  EXPECT_GT(compared, 500);
 }
 
 TEST_P(Families, UsedBelowItsWidthsADatapathCostsNoMore) {
   const MacFamily& family = *GetParam();
   int compared = 0;
-  const bool holds = rc::check(std::string(family.name) + " used below its widths", [&] {
+  const auto property = [&] {
     const MacOperands used = *AnyOperands();
     MacOperands built = used;
     built.weight = Wider(used.weight);
@@ -231,9 +241,12 @@ TEST_P(Families, UsedBelowItsWidthsADatapathCostsNoMore) {
     RC_ASSERT(part.energy_pj <= full.energy_pj * (1 + 1e-12));
     RC_ASSERT(part.area_um2 == full.area_um2);
     RC_ASSERT(part.macs_per_cycle >= full.macs_per_cycle);
+  };
+  const bool holds = rc::check(std::string(family.name) + " used below its widths", [&] {
+    for (int sample = 0; sample < kSamples; ++sample) property();
   });
   EXPECT_TRUE(holds);
-  EXPECT_GT(compared, 20);
+  EXPECT_GT(compared, 500);
 }
 
 INSTANTIATE_TEST_SUITE_P(AllFamilies, Families, ::testing::ValuesIn([] {
@@ -357,9 +370,12 @@ TEST(NativeMac, ACodebookIsATableReadAndTheMacOfItsEntries) {
 
 TEST(NativeMac, LogsAddExponentsAndShiftIntoAFixedPoint) {
   const MacCost cost = Native(Of(Log(3, 0), Log(3, 0), Int(24)));
-  const double parts = Node45().Adder(4).energy_pj + Node45().Shifter(24, 4).energy_pj +
-                       Node45().Adder(24).energy_pj + Node45().Register(4 + 24).energy_pj;
-  EXPECT_NEAR(cost.energy_pj, parts, 1e-9);  // 14 places: four stages
+  // One bit, moved by up to 14 places in four stages, reaches 2, 4, 8 and 16 of them; its sign
+  // inverts 15.
+  const double parts = Node45().Adder(4).energy_pj + Node45().Shifter(2 + 4 + 8 + 16, 1).energy_pj +
+                       Node45().Gates(2.5 * 15).energy_pj + Node45().Adder(24).energy_pj +
+                       Node45().Register(4 + 24).energy_pj;
+  EXPECT_NEAR(cost.energy_pj, parts, 1e-9);
   EXPECT_GT(Native(Of(Log(4, 1), Log(4, 1), Int(24))).energy_pj, cost.energy_pj)
       << "sqrt 2 reads a table";
   // A log weight shifts an integer instead of multiplying it.
@@ -472,26 +488,82 @@ TEST(MacFamily, UnknownNameIsSuggested) {
   EXPECT_THAT(std::string(found.status().message()), HasSubstr("did you mean 'native'?"));
 }
 
-// Every catalogue format on both sides: a price, or an error that names what has none.
-TEST(MacFamily, EveryCatalogueFormatHasAPriceOrANamedRefusal) {
+// What a plan of these formats costs on a native datapath; 0: refused, with an error that names
+// something of the plan; nothing: it does not resolve.
+std::optional<double> PriceOf(const std::string& text, const network::MacShape& layer) {
+  const absl::StatusOr<quantize::PrecisionPlan> plan = quantize::ParsePlan(text);
+  if (!plan.ok()) return std::nullopt;
+  const auto resolved = quantize::ResolvePlan(*plan, {{layer.name, layer.op}});
+  if (!resolved.ok()) return std::nullopt;
   const MacFamily& native = **FindMacFamily("native");
+  const absl::StatusOr<MacOperands> operands = OperandsFor(*resolved, 0, layer);
+  const absl::Status taken = operands.ok() ? native.check(*operands, {}) : operands.status();
+  if (!taken.ok()) {
+    EXPECT_EQ(taken.code(), absl::StatusCode::kUnimplemented) << text;
+    EXPECT_THAT(std::string(taken.message()),
+                ::testing::AnyOf(HasSubstr("accumulator int32 adds codes under one scale"),
+                                 HasSubstr("accumulator int16:wrap adds codes under one scale"),
+                                 HasSubstr("products across scales for each")))
+        << text;
+    return 0;
+  }
+  const MacCost cost = native.estimate(*operands, *operands, {}, Node45());
+  EXPECT_TRUE(std::isfinite(cost.energy_pj) && cost.energy_pj > 0) << text;
+  EXPECT_TRUE(std::isfinite(cost.output.energy_pj) && cost.output.energy_pj > 0) << text;
+  EXPECT_FALSE(ToString(*operands).empty());
+  return cost.energy_pj;
+}
+
+TEST(MacFamily, EveryPairOfCatalogueFormatsHasAPrice) {
   const network::MacShape conv = ConvLayer("conv", 64, 16, 3, 8);
   int priced = 0;
   for (const formats::CatalogRow& weights : formats::Catalog()) {
     for (const formats::CatalogRow& activations : formats::Catalog()) {
-      const absl::StatusOr<quantize::PrecisionPlan> plan = quantize::ParsePlan(
-          "weights=" + std::string(weights.name) + ",activations=" + std::string(activations.name));
-      ASSERT_TRUE(plan.ok()) << plan.status();
-      const auto resolved = quantize::ResolvePlan(*plan, {{conv.name, conv.op}});
-      if (!resolved.ok()) continue;  // token and position of weights, channel of activations
-      const absl::StatusOr<MacOperands> operands = OperandsFor(*resolved, 0, conv);
-      ASSERT_TRUE(operands.ok()) << operands.status();
-      const MacCost cost = Full(native, *operands);
-      EXPECT_GT(cost.energy_pj, 0) << ToString(*operands);
+      const std::string text =
+          "weights=" + std::string(weights.name) + ",activations=" + std::string(activations.name);
+      const std::optional<double> price = PriceOf(text, conv);
+      if (!price.has_value()) continue;  // token and position of weights, channel of activations
+      EXPECT_GT(*price, 0) << text;
       ++priced;
     }
   }
   EXPECT_GT(priced, 3000);
+}
+
+TEST(MacFamily, EveryAccumulatorAndGranularityHasAPriceOrANamedRefusal) {
+  network::MacShape product = GemmLayer("scores", 64, 64);
+  product.op = "matmul";
+  product.weights_are_activations = true;
+  const std::vector<network::MacShape> layers = {ConvLayer("conv", 64, 16, 3, 8),
+                                                 GemmLayer("fc", 64, 10), product};
+  std::vector<std::string> weights;
+  for (const formats::CatalogRow& row : formats::Catalog()) {
+    weights.emplace_back(row.name);
+    for (const char* modifier : {":channel", ":block16", ":stochastic"}) {
+      weights.push_back(weights.back().substr(0, row.name.size()) + modifier);
+    }
+  }
+  int priced = 0, refused = 0;
+  for (const std::string& format : weights) {
+    for (const char* activations : {"int8", "uint8:asym:dynamic", "fp8_e4m3", "mxfp8_e4m3",
+                                    "int8:token", "log4:sqrt2:block16", "int8:stochastic"}) {
+      for (const char* accumulator :
+           {"fp32", "int32", "fp16", "fp16:chunk16", "fp32:chunk8:align25", "fixed24.12",
+            "int16:wrap", "bf16:stochastic", "fp16:chunk64"}) {
+        for (const network::MacShape& layer : layers) {
+          const std::optional<double> price =
+              PriceOf("weights=" + format + ",activations=" + activations +
+                          ",accumulator=" + accumulator + ",vector=bf16",
+                      layer);
+          if (price.has_value()) ++(*price > 0 ? priced : refused);
+        }
+      }
+    }
+  }
+  std::printf("%d plans priced, %d refused\n", priced, refused);
+  EXPECT_GT(priced, 10'000);
+  EXPECT_GT(refused, 100);
+  EXPECT_LT(refused, priced / 10);
 }
 
 }  // namespace

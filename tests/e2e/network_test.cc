@@ -127,16 +127,17 @@ TEST_F(NetworkTest, PricesShapes) {
 TEST_F(NetworkTest, RefusesToEvaluateShapes) {
   const std::string plan = "weights=int8,activations=int8,accumulator=int32";
   ExpectRefused({"evaluate", "--network", "vgg16", "--dataset", "fashion-mnist", "--plan", plan},
-                "network");
+                "network: 'vgg16' has shapes only");
   ExpectRefused(
       {"network", "errors", "--network", "vgg16", "--dataset", "fashion-mnist", "--plan", plan},
-      "network");
+      "network: 'vgg16' has shapes only");
   WriteText(*folder_ / "sweep.yaml",
             "network: networks/vgg16\ndataset: datasets/fashion-mnist\n"
             "accelerators: [accelerators/eyeriss_like]\n"
             "space: {plans: [\"" +
                 plan + "\"]}\n");
-  ExpectRefused({"sweep", "submit", *folder_ / "sweep.yaml"}, "spec.network");
+  ExpectRefused({"sweep", "submit", *folder_ / "sweep.yaml"},
+                "spec.network: 'vgg16' has shapes only");
   const Result compare = Run({"format", "compare", "int8", "--network", "vgg16"});
   EXPECT_EQ(compare.code, 2);
   EXPECT_THAT(compare.err, HasSubstr("only its shapes are known"));

@@ -17,7 +17,6 @@
 namespace bitscape::network {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 ShapeNetwork Find(const std::string& name) {
@@ -198,90 +197,6 @@ TEST(ShapeNetworks, SumToThePublishedTotals) {
   }
 }
 
-// The lecture's table of popular networks. Where it is off, the published shapes stand here and the
-// lecture's figure in the comment.
-struct LectureColumn {
-  const char* name;
-  int64_t input;
-  int64_t conv_layers;
-  std::vector<std::string> filter_sizes;
-  int64_t min_channels, max_channels, min_filters, max_filters;
-  double conv_weights, conv_macs;
-  int64_t fc_layers;
-  double fc_weights;
-  int64_t max_reduction;
-  int bits;
-  double tolerance;  // the lecture's rounding
-};
-
-TEST(ShapeNetworks, AgreeWithTheLecture) {
-  const LectureColumn columns[] = {
-      {"alexnet",
-       227,
-       5,
-       {"3x3", "5x5", "11x11"},
-       3,
-       256,
-       96,
-       384,
-       2.3e6,
-       666e6,
-       3,
-       58.6e6,
-       9216,
-       14,
-       0.015},
-      // The lecture counts 16 convolutions: that is all layers, 13 are convolutions.
-      {"vgg16", 224, 13, {"3x3"}, 3, 512, 64, 512, 14.7e6, 15.3e9, 3, 124e6, 25088, 15, 0.005},
-      // The lecture counts the depth of 21, gives 1.43G MACs where the published shapes make 1.58G,
-      // 1024 channels where convolutions have 832 (1024 is the last layer's), and 64 as the fewest
-      // filters, which are the 16 of a reduction. Its 1728 leaves nothing out: the last layer is
-      // shorter.
-      {"googlenet",
-       224,
-       57,
-       {"1x1", "3x3", "5x5", "7x7"},
-       3,
-       832,
-       16,
-       384,
-       6.0e6,
-       1.58e9,
-       1,
-       1e6,
-       1728,
-       11,
-       0.03}};
-  for (const LectureColumn& column : columns) {
-    SCOPED_TRACE(column.name);
-    const ShapeNetwork found = Find(column.name);
-    EXPECT_EQ(found.network.nodes[0].shape, (Shape{1, 3, column.input, column.input}));
-    const std::vector<LayerTotals> totals = TotalsByKind(MacShapes(found.network));
-    ASSERT_EQ(totals.size(), 2);
-    const LayerTotals& conv = totals[0];
-    EXPECT_EQ(conv.kind, "conv");
-    EXPECT_EQ(conv.layers, column.conv_layers);
-    EXPECT_EQ(conv.filter_sizes, column.filter_sizes);
-    EXPECT_EQ(conv.min_channels, column.min_channels);
-    EXPECT_EQ(conv.max_channels, column.max_channels);
-    EXPECT_EQ(conv.min_filters, column.min_filters);
-    EXPECT_EQ(conv.max_filters, column.max_filters);
-    const auto near = [&](int64_t value, double lecture) {
-      EXPECT_NEAR(static_cast<double>(value) / lecture, 1, column.tolerance) << value;
-    };
-    near(conv.weights, column.conv_weights);
-    near(conv.macs, column.conv_macs);
-    const LayerTotals& fc = totals[1];
-    EXPECT_EQ(fc.kind, "fc");
-    EXPECT_EQ(fc.layers, column.fc_layers);
-    near(fc.weights, column.fc_weights);
-    EXPECT_EQ(fc.macs, fc.weights);
-    const int64_t longest = std::max(conv.max_reduction_length, fc.max_reduction_length);
-    EXPECT_EQ(longest, column.max_reduction);
-    EXPECT_EQ(ReductionBits(longest), column.bits);
-  }
-}
-
 // What the name of a LLaMA says, and what it holds. The 3B of the BitNet paper is a model of 3.3
 // billion (as is OpenLLaMA's of the same sizes); LLaMA's 30B is 32.5, which its paper calls 33B.
 TEST(ShapeNetworks, HoldTheParametersThatTheirNamesSay) {
@@ -406,27 +321,6 @@ TEST(ShapeNetworks, SayWhatTheyLeaveOut) {
   EXPECT_EQ(Find("llama_7b").embedding_parameters, 32000 * 4096);
   EXPECT_EQ(Find("llama_3b").embedding_parameters, 0);
   EXPECT_EQ(Find("bert_base").other_parameters, 25 * 2 * 768 + 768 * 769);
-}
-
-TEST(LayerTotals, SeparateDepthwiseFromOtherConvolutions) {
-  const std::vector<LayerTotals> totals = TotalsByKind(ShapesOf("mobilenet_v1"));
-  ASSERT_EQ(totals.size(), 3);
-  EXPECT_EQ(totals[0].kind, "conv");
-  EXPECT_EQ(totals[0].layers, 14);
-  EXPECT_THAT(totals[0].filter_sizes, ElementsAre("1x1", "3x3"));
-  EXPECT_EQ(totals[1].kind, "dwconv");
-  EXPECT_EQ(totals[1].layers, 13);
-  EXPECT_EQ(totals[1].max_channels, 1);
-  EXPECT_EQ(totals[1].max_filters, 1024);
-  EXPECT_EQ(totals[1].max_reduction_length, 9);
-  EXPECT_EQ(totals[2].kind, "fc");
-}
-
-TEST(LayerTotals, CountBitsOfASum) {
-  EXPECT_EQ(ReductionBits(1), 0);
-  EXPECT_EQ(ReductionBits(2), 1);
-  EXPECT_EQ(ReductionBits(1024), 10);
-  EXPECT_EQ(ReductionBits(1025), 11);
 }
 
 }  // namespace
