@@ -8,7 +8,8 @@
 
 namespace bitscape::cost_models {
 
-// `component` is "mac" or "<memory>_<tensor>" with tensor weights, inputs, outputs.
+// `component` is "mac", "output_stage", "<memory>_<tensor>" with tensor weights, inputs, outputs,
+// "weight_registers", "network", "reduction" (sums of elements added on their way out), "leakage".
 struct EnergyItem {
   std::string component;
   double energy_pj = 0;
@@ -29,6 +30,11 @@ struct LayerCost {
   double utilization = 0;
   std::string bound;       // what sets the latency: "compute" or a memory's name
   double weight_bits = 0;  // stored weights with scales and zero points
+  std::string operands;    // what the datapath computes: "int8 x int8 + int24"
+  // Off-chip reads and writes, in bits: with it, macs / off_chip_bits is the operational intensity.
+  double off_chip_bits = 0;
+  double macs_per_cycle = 1;  // of one multiplier
+  std::string mapping;        // the loop nest, outermost first; empty for closed forms
   std::vector<EnergyItem> energy;
 
   double EnergyPj() const;
@@ -36,6 +42,9 @@ struct LayerCost {
 
 struct CostReport {
   double clock_ghz = 0;
+  // Multiply-accumulates a cycle with every multiplier in use, before operands split; bits a cycle
+  // to and from off-chip memory.
+  double multipliers = 0, off_chip_bits_per_cycle = 0;
   std::vector<AreaItem> area;
   std::vector<LayerCost> layers;  // MAC layers in topological order
 

@@ -23,10 +23,8 @@ std::string DatapathsOf(const v1::AcceleratorSpec& spec) {
   if (spec.datapaths().empty()) return "as wide as each plan needs";
   std::vector<std::string> datapaths;
   for (const auto& datapath : spec.datapaths()) {
-    datapaths.push_back(fmt::format(
-        "{} {}x{} bits, {}-bit accumulator",
-        v1::AcceleratorSpec::Datapath::Arithmetic_Name(datapath.arithmetic()),
-        datapath.max_weight_bits(), datapath.max_activation_bits(), datapath.accumulator_bits()));
+    datapaths.push_back(fmt::format("{} x {} + {}", datapath.weights(), datapath.activations(),
+                                    datapath.accumulator()));
   }
   return fmt::format("{}", fmt::join(datapaths, "; "));
 }

@@ -7,7 +7,6 @@
 #include <cmath>
 #include <set>
 
-#include "cost_models/accelerators/float_datapath.h"
 #include "cost_models/mac/families.h"
 #include "cost_models/memory/memory.h"
 #include "cost_models/technology/technology.h"
@@ -20,7 +19,11 @@ namespace {
 constexpr int kMaxArraySide = 65536;
 constexpr double kMaxClockGhz = 10;
 constexpr int kMaxOperandBits = 16;
-constexpr int kMaxAccumulatorBits = 64;
+constexpr int kMaxDotLength = 1024;
+constexpr double kMaxMacsPerCycle = 1024;
+constexpr int kMaxBanks = 1024;
+constexpr size_t kMaxMemories = 8;
+constexpr std::array<std::string_view, kTensors> kTensorNames = {"WEIGHTS", "INPUTS", "OUTPUTS"};
 constexpr int kMaxWidthBits = 65536;
 constexpr double kMinElementBytes = 4;  // one weight of the widest format
 
@@ -40,23 +43,40 @@ absl::Status AsInvalid(const std::string& field, const absl::Status& status) {
       "{}: {}", field, std::string_view(status.message().data(), status.message().size())));
 }
 
-absl::Status CheckDatapath(const DatapathLimits& limits, const std::string& where) {
-  const std::array<std::pair<const char*, int>, 3> fields = {{
-      {"max_weight_bits", limits.max_weight_bits},
-      {"max_activation_bits", limits.max_activation_bits},
-      {"accumulator_bits", limits.accumulator_bits},
-  }};
-  for (const auto& [name, bits] : fields) {
-    const std::string field = where + "." + name;
-    if (limits.arithmetic == DatapathLimits::Arithmetic::kFloat) {
-      if (!FloatDatapathWidth(bits)) {
-        return Invalid(field, bits, "8 (e4m3), 16 (e5m10), 19 (e8m10), 32 (e8m23) for FLOAT");
-      }
-      continue;
+absl::Status CheckWidths(const std::vector<int>& widths, const std::string& where) {
+  for (size_t i = 0; i < widths.size(); ++i) {
+    const std::string field = fmt::format("{}[{}]", where, i);
+    BITSCAPE_RETURN_IF_ERROR(CheckInteger(field, widths[i], 1, kMaxOperandBits));
+    if (i > 0 && widths[i] <= widths[i - 1]) {
+      return Invalid(field, widths[i], fmt::format("above {}, the one before", widths[i - 1]));
     }
-    const bool sum = bits == limits.accumulator_bits && field.ends_with("accumulator_bits");
-    BITSCAPE_RETURN_IF_ERROR(
-        CheckInteger(field, bits, 1, sum ? kMaxAccumulatorBits : kMaxOperandBits));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckDesign(const MacDesign& design, const std::string& where) {
+  BITSCAPE_RETURN_IF_ERROR(
+      CheckInteger(where + ".dot_length", design.dot_length, 1, kMaxDotLength));
+  BITSCAPE_RETURN_IF_ERROR(
+      CheckInteger(where + ".serial_bits", design.serial_bits, 1, kMaxOperandBits));
+  BITSCAPE_RETURN_IF_ERROR(CheckWidths(design.weight_widths, where + ".weight_widths"));
+  return CheckWidths(design.activation_widths, where + ".activation_widths");
+}
+
+// `dot_length`: of the array, which every datapath shares.
+absl::Status CheckDatapath(const Datapath& datapath, int dot_length, const std::string& where) {
+  if (!datapath.family.empty()) {
+    BITSCAPE_RETURN_IF_ERROR(AsInvalid(where + ".family", FindMacFamily(datapath.family).status()));
+  }
+  BITSCAPE_RETURN_IF_ERROR(CheckDesign(datapath.design, where + ".design"));
+  if (dot_length % datapath.design.dot_length != 0) {
+    return Invalid(where + ".design.dot_length", datapath.design.dot_length,
+                   fmt::format("a divisor of the array's design.dot_length, {}", dot_length));
+  }
+  const double rate = datapath.macs_per_cycle;
+  if (!std::isfinite(rate) || rate < 0 || rate > kMaxMacsPerCycle) {
+    return Invalid(where + ".macs_per_cycle", rate,
+                   fmt::format("above 0, up to {}; 0: what the family says", kMaxMacsPerCycle));
   }
   return absl::OkStatus();
 }
@@ -130,44 +150,46 @@ absl::Status CheckMemory(const MemoryLevel& level, bool last, const Technology& 
     return Invalid(where + ".holds", "nothing", "WEIGHTS, INPUTS, OUTPUTS");
   }
   const absl::Status price =
-      PriceMemory(level.primitive, level.capacity_bytes, level.width_bits, technology).status();
+      PriceMemory(level.primitive, level.capacity_bytes, level.width_bits, technology, level.banks)
+          .status();
   BITSCAPE_RETURN_IF_ERROR(AsInvalid(where, price));
   if (!KindTakesPrimitive(level)) {
     return Invalid(where + ".primitive", level.primitive,
                    fmt::format("a primitive of a {}", KindName(level.kind)));
   }
-  if (last) return CheckDram(level, where);
-  return level.per_pe ? CheckElementMemory(level, where) : absl::OkStatus();
+  BITSCAPE_RETURN_IF_ERROR(CheckInteger(where + ".banks", level.banks, 1, kMaxBanks));
+  for (const auto& [name, value] : {std::pair{".read_bits_per_cycle", level.read_bits_per_cycle},
+                                    std::pair{".write_bits_per_cycle", level.write_bits_per_cycle},
+                                    std::pair{".read_pj_per_bit", level.read_pj_per_bit},
+                                    std::pair{".write_pj_per_bit", level.write_pj_per_bit},
+                                    std::pair{".network_pj_per_bit", level.network_pj_per_bit}}) {
+    if (!std::isfinite(value) || value < 0) return Invalid(where + name, value, "0 or above");
+  }
+  return last ? CheckDram(level, where) : absl::OkStatus();
 }
 
-absl::Status CheckMemories(const Accelerator& accelerator, const Technology& technology) {
-  if (accelerator.memories.empty()) return Invalid("memories", "none", "at least DRAM");
-  std::set<std::string_view> names;
-  std::array<const MemoryLevel*, 3> shared_holder = {nullptr, nullptr, nullptr};
-  const MemoryLevel* element = nullptr;
-  for (size_t i = 0; i < accelerator.memories.size(); ++i) {
-    const MemoryLevel& level = accelerator.memories[i];
+// What the closed form takes: one memory in each element, for weights, and at most one shared
+// on-chip memory a tensor.
+absl::Status CheckClosedForm(const std::vector<MemoryLevel>& memories) {
+  std::array<const MemoryLevel*, kTensors> shared_holder = {nullptr, nullptr, nullptr};
+  for (size_t i = 0; i + 1 < memories.size(); ++i) {
+    const MemoryLevel& level = memories[i];
     const std::string where = fmt::format("memories[{}]", i);
-    const bool last = i + 1 == accelerator.memories.size();
-    BITSCAPE_RETURN_IF_ERROR(CheckMemory(level, last, technology, where));
-    if (!names.insert(level.name).second) {
-      return Invalid(where + ".name", level.name, "a name that no other memory has");
-    }
     if (level.per_pe) {
-      if (element != nullptr || i != 0) {
+      if (i != 0) {
         return Invalid(where + ".per_pe", true, "one per_pe memory, and the first in the list");
       }
-      element = &level;
+      BITSCAPE_RETURN_IF_ERROR(CheckElementMemory(level, where));
       continue;
     }
-    if (last) break;
-    const std::array<bool, 3> holds = {level.holds_weights, level.holds_inputs,
-                                       level.holds_outputs};
-    constexpr std::array<std::string_view, 3> kNames = {"WEIGHTS", "INPUTS", "OUTPUTS"};
-    for (size_t tensor = 0; tensor < holds.size(); ++tensor) {
-      if (!holds[tensor]) continue;
+    if (level.instances_x != 1 || level.instances_y != 1) {
+      return Invalid(where + ".instances_x", level.instances_x,
+                     "1 in the WEIGHT_STATIONARY dataflow; others are searched");
+    }
+    for (size_t tensor = 0; tensor < kTensors; ++tensor) {
+      if (!level.Holds(static_cast<Tensor>(tensor))) continue;
       if (shared_holder[tensor] != nullptr) {
-        return Invalid(where + ".holds", kNames[tensor],
+        return Invalid(where + ".holds", kTensorNames[tensor],
                        fmt::format("one shared on-chip memory for each tensor, and {} holds it",
                                    shared_holder[tensor]->name));
       }
@@ -177,27 +199,64 @@ absl::Status CheckMemories(const Accelerator& accelerator, const Technology& tec
   return absl::OkStatus();
 }
 
+// Instances divide those of the memory inside them.
+absl::Status CheckInstances(const Accelerator& accelerator) {
+  int inner_x = accelerator.array_columns;
+  int inner_y = accelerator.array_rows;
+  for (size_t i = 0; i < accelerator.memories.size(); ++i) {
+    const MemoryLevel& level = accelerator.memories[i];
+    const std::string where = fmt::format("memories[{}]", i);
+    if (level.per_pe &&
+        (inner_x != accelerator.array_columns || inner_y != accelerator.array_rows)) {
+      return Invalid(where + ".per_pe", true,
+                     "memories of the elements before those that several share");
+    }
+    const int x = level.per_pe ? accelerator.array_columns : level.instances_x;
+    const int y = level.per_pe ? accelerator.array_rows : level.instances_y;
+    if (x < 1 || inner_x % x != 0) {
+      return Invalid(where + ".instances_x", x, fmt::format("a divisor of {}", inner_x));
+    }
+    if (y < 1 || inner_y % y != 0) {
+      return Invalid(where + ".instances_y", y, fmt::format("a divisor of {}", inner_y));
+    }
+    inner_x = x;
+    inner_y = y;
+  }
+  if (inner_x != 1 || inner_y != 1) {
+    return Invalid("memories", fmt::format("{} x {} off-chip memories", inner_x, inner_y), "one");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckMemories(const Accelerator& accelerator, const Technology& technology) {
+  if (accelerator.memories.empty()) return Invalid("memories", "none", "at least DRAM");
+  if (accelerator.memories.size() > kMaxMemories) {
+    return Invalid("memories", accelerator.memories.size(), fmt::format("up to {}", kMaxMemories));
+  }
+  std::set<std::string_view> names;
+  for (size_t i = 0; i < accelerator.memories.size(); ++i) {
+    const MemoryLevel& level = accelerator.memories[i];
+    const std::string where = fmt::format("memories[{}]", i);
+    const bool last = i + 1 == accelerator.memories.size();
+    BITSCAPE_RETURN_IF_ERROR(CheckMemory(level, last, technology, where));
+    if (!names.insert(level.name).second) {
+      return Invalid(where + ".name", level.name, "a name that no other memory has");
+    }
+  }
+  BITSCAPE_RETURN_IF_ERROR(CheckInstances(accelerator));
+  return accelerator.closed_form ? CheckClosedForm(accelerator.memories) : absl::OkStatus();
+}
+
 }  // namespace
 
-std::optional<Operand> FloatDatapathWidth(int bits) {
-  const auto with = [bits](int exponent_bits) {
-    return Operand{.kind = Operand::Kind::kFloat,
-                   .bits = bits,
-                   .exponent_bits = exponent_bits,
-                   .significand_bits = bits - exponent_bits,
-                   .subnormals = true};
-  };
-  switch (bits) {
-    case 8:
-      return with(4);
-    case 16:
-      return with(5);
-    case 19:
-    case 32:
-      return with(8);
-    default:
-      return std::nullopt;
-  }
+bool MemoryLevel::Holds(Tensor tensor) const {
+  return std::array<bool, kTensors>{holds_weights, holds_inputs,
+                                    holds_outputs}[static_cast<size_t>(tensor)];
+}
+
+bool MemoryLevel::IsUnicast(Tensor tensor) const {
+  return std::array<bool, kTensors>{unicast_weights, unicast_inputs,
+                                    unicast_outputs}[static_cast<size_t>(tensor)];
 }
 
 absl::Status Validate(const Accelerator& accelerator) {
@@ -212,31 +271,58 @@ absl::Status Validate(const Accelerator& accelerator) {
     return Invalid("clock_ghz", accelerator.clock_ghz,
                    fmt::format("above 0, up to {}", kMaxClockGhz));
   }
+  BITSCAPE_RETURN_IF_ERROR(CheckDesign(accelerator.design, "design"));
   for (size_t i = 0; i < accelerator.datapaths.size(); ++i) {
-    BITSCAPE_RETURN_IF_ERROR(
-        CheckDatapath(accelerator.datapaths[i], fmt::format("datapaths[{}]", i)));
+    BITSCAPE_RETURN_IF_ERROR(CheckDatapath(accelerator.datapaths[i], accelerator.design.dot_length,
+                                           fmt::format("datapaths[{}]", i)));
   }
   return CheckMemories(accelerator, *technology);
 }
 
+namespace {
+
+void AddTo(Digest* digest, const MacDesign& design) {
+  digest->Add(int64_t{design.dot_length}).Add(int64_t{design.serial_bits});
+  digest->Add(int64_t{design.pipeline_stages}).Add(int64_t{design.scales_voltage});
+  digest->Add(design.clock_ghz).Add(design.zero_share);
+  for (const std::vector<int>* widths : {&design.weight_widths, &design.activation_widths}) {
+    digest->Add(static_cast<int64_t>(widths->size()));
+    for (const int bits : *widths) digest->Add(int64_t{bits});
+  }
+}
+
+void AddTo(Digest* digest, const MemoryLevel& level) {
+  digest->Add(level.name).Add(static_cast<int64_t>(level.kind)).Add(level.capacity_bytes);
+  digest->Add(int64_t{level.width_bits}).Add(level.bandwidth_bits_per_cycle);
+  digest->Add(level.read_bits_per_cycle).Add(level.write_bits_per_cycle);
+  digest->Add(int64_t{level.per_pe})
+      .Add(int64_t{level.instances_x})
+      .Add(int64_t{level.instances_y});
+  digest->Add(int64_t{level.banks}).Add(int64_t{level.double_buffered}).Add(level.primitive);
+  for (size_t i = 0; i < kTensors; ++i) {
+    digest->Add(int64_t{level.Holds(static_cast<Tensor>(i))});
+    digest->Add(int64_t{level.IsUnicast(static_cast<Tensor>(i))});
+  }
+  digest->Add(level.read_pj_per_bit).Add(level.write_pj_per_bit).Add(level.network_pj_per_bit);
+}
+
+}  // namespace
+
 std::string Accelerator::Digest() const {
   ::bitscape::Digest digest;
-  digest.Add("accelerator 1").Add(technology).Add(mac_family);
+  digest.Add("accelerator 2").Add(technology).Add(supply_v).Add(mac_family);
+  AddTo(&digest, design);
   digest.Add(int64_t{array_rows}).Add(int64_t{array_columns}).Add(clock_ghz);
-  digest.Add(static_cast<int64_t>(dataflow));
+  digest.Add(static_cast<int64_t>(dataflow)).Add(int64_t{closed_form});
   digest.Add(static_cast<int64_t>(datapaths.size()));
-  for (const DatapathLimits& limits : datapaths) {
-    digest.Add(static_cast<int64_t>(limits.arithmetic)).Add(int64_t{limits.max_weight_bits});
-    digest.Add(int64_t{limits.max_activation_bits}).Add(int64_t{limits.accumulator_bits});
+  for (const Datapath& datapath : datapaths) {
+    digest.Add(datapath.family).Add(datapath.weights.ToString());
+    digest.Add(datapath.activations.ToString()).Add(datapath.accumulator.ToString());
+    AddTo(&digest, datapath.design);
+    digest.Add(datapath.macs_per_cycle);
   }
   digest.Add(static_cast<int64_t>(memories.size()));
-  for (const MemoryLevel& level : memories) {
-    digest.Add(level.name).Add(static_cast<int64_t>(level.kind)).Add(level.capacity_bytes);
-    digest.Add(int64_t{level.width_bits}).Add(level.bandwidth_bits_per_cycle);
-    digest.Add(int64_t{level.per_pe}).Add(level.primitive);
-    digest.Add(int64_t{level.holds_weights}).Add(int64_t{level.holds_inputs});
-    digest.Add(int64_t{level.holds_outputs});
-  }
+  for (const MemoryLevel& level : memories) AddTo(&digest, level);
   return digest.Hex();
 }
 

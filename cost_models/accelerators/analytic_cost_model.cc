@@ -1,43 +1,57 @@
+#include <fmt/format.h>
+
+#include <string>
 #include <utility>
 
 #include "cost_models/accelerators/cost_model.h"
 #include "cost_models/accelerators/machine.h"
+#include "cost_models/accelerators/searched_layer.h"
 #include "engine/core/status.h"
 
 namespace bitscape::cost_models {
 namespace {
 
-// Bits moved between a memory and its neighbours.
-using TensorTraffic = std::array<double, kTensors>;
-
-// Bits of one stored element of each tensor of a layer.
-struct LayerBits {
-  double weight = 0, input = 0, partial_sum = 0, output = 0;
-  double stored_weight = 0;  // weights as stored off chip: with scales and zero points, average
+// Bits that a memory gives and takes, by tensor.
+struct Moved {
+  double read = 0, written = 0;
+  Moved& operator+=(const Moved& other) {
+    read += other.read;
+    written += other.written;
+    return *this;
+  }
 };
+using TensorTraffic = std::array<Moved, kTensors>;
 
 struct LayerTraffic {
   TensorTraffic element = {}, buffer = {}, dram = {};
 };
 
 LayerTraffic TrafficOf(const WeightStationaryCounts& counts, const LayerBits& bits) {
+  const auto dram = [](const AccessCounts& c, double width) {
+    return Moved{c.dram_reads * width, c.dram_writes * width};
+  };
+  const auto buffer = [](const AccessCounts& c, double width) {
+    return Moved{c.buffer_reads * width, c.buffer_writes * width};
+  };
   LayerTraffic traffic;
-  const auto dram = [](const AccessCounts& c) { return c.dram_reads + c.dram_writes; };
-  const auto buffer = [](const AccessCounts& c) { return c.buffer_reads + c.buffer_writes; };
-  traffic.element[0] = (counts.weights.element_reads + counts.weights.element_writes) * bits.weight;
-  traffic.buffer = {
-      buffer(counts.weights) * bits.stored_weight, buffer(counts.inputs) * bits.input,
-      buffer(counts.partial_sums) * bits.partial_sum + buffer(counts.outputs) * bits.output};
-  traffic.dram = {
-      dram(counts.weights) * bits.stored_weight, dram(counts.inputs) * bits.input,
-      dram(counts.partial_sums) * bits.partial_sum + dram(counts.outputs) * bits.output};
+  traffic.element[0] = {counts.weights.element_reads * bits.weight,
+                        counts.weights.element_writes * bits.weight};
+  traffic.buffer = {buffer(counts.weights, bits.stored_weight), buffer(counts.inputs, bits.input),
+                    buffer(counts.partial_sums, bits.partial_sum)};
+  traffic.buffer[2] += buffer(counts.outputs, bits.output);
+  traffic.dram = {dram(counts.weights, bits.stored_weight), dram(counts.inputs, bits.input),
+                  dram(counts.partial_sums, bits.partial_sum)};
+  traffic.dram[2] += dram(counts.outputs, bits.output);
   return traffic;
 }
 
 // Adds the traffic of one memory to the layer's energy, and returns its bits.
-double AddTraffic(const PricedMemory& memory, size_t tensor, double bits, LayerCost* cost) {
+double AddTraffic(const PricedMemory& memory, size_t tensor, const Moved& moved, LayerCost* cost) {
+  const double bits = moved.read + moved.written;
   if (bits > 0) {
-    cost->energy.push_back({memory.components[tensor], bits * memory.cost.read_pj_per_bit});
+    cost->energy.push_back(
+        {memory.components[tensor],
+         moved.read * memory.cost.read_pj_per_bit + moved.written * memory.cost.write_pj_per_bit});
   }
   return bits;
 }
@@ -65,66 +79,83 @@ void PriceTraffic(const Machine& machine, const LayerTraffic& traffic, LayerCost
   }
 }
 
+WeightStationaryArray ArrayOf(const Machine& machine) {
+  const Accelerator& accelerator = *machine.accelerator;
+  WeightStationaryArray array;
+  // A dot product's multipliers are rows of one sum.
+  array.rows = int64_t{accelerator.array_rows} * accelerator.design.dot_length;
+  array.columns = accelerator.array_columns;
+  array.buffer_of = machine.buffer_of;
+  array.buffer_bits = machine.buffer_bits;
+  if (machine.element_level >= 0) {
+    array.element_weight_bits =
+        accelerator.memories[static_cast<size_t>(machine.element_level)].capacity_bytes * 8;
+  }
+  return array;
+}
+
+LayerCost EstimateClosedForm(const Machine& machine, const WeightStationaryArray& array,
+                             const network::MacShape& layer, const LayerBits& bits,
+                             const MacCost& mac, LayerCost cost) {
+  const WeightStationaryCounts counts = CountAccesses(
+      layer, array, {.weight = bits.weight, .input = bits.input, .partial_sum = bits.partial_sum});
+  cost.compute_cycles = WholeCycles(counts.compute_cycles / mac.macs_per_cycle);
+  cost.utilization = counts.utilization;
+  cost.latency_cycles = cost.compute_cycles;
+  const double register_pj = WeightRegisterEnergyPj(machine, layer, mac);
+  if (register_pj > 0) cost.energy.push_back({"weight_registers", register_pj});
+  const LayerTraffic traffic = TrafficOf(counts, bits);
+  for (const Moved& moved : traffic.dram) cost.off_chip_bits += moved.read + moved.written;
+  PriceTraffic(machine, traffic, &cost);
+  return cost;
+}
+
+// mW times ns is pJ: memories and logic leak for as long as each layer takes.
+void AddLeakage(const Machine& machine, CostReport* report) {
+  double milliwatts = 0;
+  for (const AreaItem& item : report->area) {
+    if (item.component == "mac_array") {
+      milliwatts += item.area_um2 * machine.technology->LogicLeakageMwPerUm2();
+    }
+  }
+  for (const PricedMemory& memory : machine.memories) {
+    milliwatts += memory.cost.leakage_mw * InstancesOf(*machine.accelerator, *memory.level);
+  }
+  for (LayerCost& layer : report->layers) {
+    const double nanoseconds = layer.latency_cycles / report->clock_ghz;
+    layer.energy.push_back({"leakage", milliwatts * nanoseconds});
+  }
+}
+
 class Analytic final : public CostModel {
- public:
-  absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers,
-                                       const quantize::ResolvedPlan& plan,
-                                       const Accelerator& accelerator) const override {
-    BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator));
+  absl::StatusOr<CostOutcome> DoEstimate(std::span<const network::MacShape> layers,
+                                         const quantize::ResolvedPlan& plan,
+                                         const Accelerator& accelerator,
+                                         const TechnologyOptions& options) const override {
+    BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator, options));
     if (Infeasible* infeasible = std::get_if<Infeasible>(&laid)) return std::move(*infeasible);
     auto& [machine, datapaths, report] = std::get<LaidPlan>(laid);
-
-    WeightStationaryArray array;
-    array.rows = accelerator.array_rows;
-    array.columns = accelerator.array_columns;
-    array.buffer_of = machine.buffer_of;
-    array.buffer_bits = machine.buffer_bits;
-    if (machine.element_level >= 0) {
-      array.element_weight_bits =
-          accelerator.memories[static_cast<size_t>(machine.element_level)].capacity_bytes * 8;
-    }
-
+    const WeightStationaryArray array = ArrayOf(machine);
     for (size_t i = 0; i < layers.size(); ++i) {
-      const size_t datapath = datapaths.of_layer[i];
-      report.layers.push_back(EstimateLayer(machine, array, layers[i], plan, i,
-                                            datapaths.built[datapath], datapaths.layer_costs[i]));
+      const MacOperands& built = datapaths.built[datapaths.of_layer[i]];
+      const MacCost& mac = datapaths.layer_costs[i];
+      const LayerBits bits = BitsOf(layers[i], plan, i, built);
+      LayerCost cost = StartLayer(machine, layers[i], bits, datapaths.used[i], mac);
+      if (accelerator.closed_form) {
+        cost = EstimateClosedForm(machine, array, layers[i], bits, mac, std::move(cost));
+      } else {
+        auto searched = EstimateSearched(machine, layers[i], bits, built, mac, std::move(cost));
+        if (absl::IsNotFound(searched.status())) {
+          return Infeasible{fmt::format("layer {}: {}", layers[i].name,
+                                        std::string(searched.status().message()))};
+        }
+        if (!searched.ok()) return Annotate(searched.status(), "layer " + layers[i].name);
+        cost = *std::move(searched);
+      }
+      report.layers.push_back(std::move(cost));
     }
+    if (options.leakage) AddLeakage(machine, &report);
     return std::move(report);
-  }
-
- private:
-  static LayerCost EstimateLayer(const Machine& machine, const WeightStationaryArray& array,
-                                 const network::MacShape& layer, const quantize::ResolvedPlan& plan,
-                                 size_t index, const MacOperands& datapath, const MacCost& mac) {
-    const quantize::LayerPrecision& precision = plan.layers[index];
-    LayerCost cost;
-    cost.layer = layer.name;
-    cost.macs = static_cast<double>(layer.Macs());
-    cost.weight_bits = WeightStorageBits(layer, precision.weights);
-
-    LayerBits bits;
-    bits.input = formats::ElementBits(precision.activations.format);
-    bits.output = StoredOutputBits(plan, index);
-    bits.partial_sum = datapath.accumulator.bits;
-    if (layer.weights_are_activations) {
-      bits.weight = bits.stored_weight = bits.input;
-    } else {
-      bits.weight = formats::ElementBits(precision.weights.format);
-      bits.stored_weight = cost.weight_bits / static_cast<double>(layer.WeightElements());
-    }
-    const WeightStationaryCounts counts = CountAccesses(
-        layer, array,
-        {.weight = bits.weight, .input = bits.input, .partial_sum = bits.partial_sum});
-
-    cost.compute_cycles = WholeCycles(counts.compute_cycles / mac.macs_per_cycle);
-    cost.utilization = counts.utilization;
-    cost.latency_cycles = cost.compute_cycles;
-    cost.bound = "compute";
-    cost.energy.reserve(2 + 2 * kTensors + 1);
-    cost.energy.push_back({"mac", MacEnergyPj(machine, layer, mac)});
-    cost.energy.push_back({"output_stage", OutputEnergyPj(layer, mac)});
-    PriceTraffic(machine, TrafficOf(counts, bits), &cost);
-    return cost;
   }
 };
 

@@ -3,28 +3,29 @@
 
 #include <algorithm>
 #include <optional>
+#include <utility>
 
-#include "cost_models/accelerators/float_datapath.h"
 #include "cost_models/accelerators/machine.h"
+#include "engine/core/status.h"
 
 namespace bitscape::cost_models {
 namespace {
 
-using Arithmetic = DatapathLimits::Arithmetic;
+// So long that the bound of an exact sum is beyond every int32 accumulator.
+constexpr int64_t kLongestReduction = int64_t{1} << 31;
 
-Operand IntegerOperand(int bits) { return {.bits = bits, .significand_bits = bits}; }
-
-// Adds one product at a time.
-MacOperands FixedOperands(const DatapathLimits& limits) {
-  MacOperands operands;
+// What a machine's datapath is built for: its tree adds a dot product before the accumulator
+// rounds.
+absl::StatusOr<MacOperands> BuiltOperands(const Datapath& datapath) {
+  network::MacShape any;
+  any.c = kLongestReduction;
+  BITSCAPE_ASSIGN_OR_RETURN(MacOperands operands, OperandsFor({.weights = datapath.weights,
+                                                               .activations = datapath.activations,
+                                                               .accumulator = datapath.accumulator},
+                                                              any, formats::Float32()));
   operands.any_order = false;
-  const bool integer = limits.arithmetic == Arithmetic::kInteger;
-  const auto operand = [&](int bits) {
-    return integer ? IntegerOperand(bits) : *FloatDatapathWidth(bits);
-  };
-  operands.weight = operand(limits.max_weight_bits);
-  operands.activation = operand(limits.max_activation_bits);
-  operands.accumulator = operand(limits.accumulator_bits);
+  operands.chunk = std::max(datapath.accumulator.chunk, datapath.design.dot_length);
+  operands.align_bits = datapath.accumulator.align_bits;
   return operands;
 }
 
@@ -70,39 +71,68 @@ MacOperands LeastOperands(MacOperands operands, const quantize::LayerPrecision& 
   return operands;
 }
 
-std::variant<Datapaths, Infeasible> ChooseFixed(const Machine& machine,
-                                                std::span<const network::MacShape> layers,
-                                                const quantize::ResolvedPlan& plan,
-                                                std::span<const MacOperands> operands) {
+MacCost PriceOn(const Datapath& datapath, const MacFamily& family, const MacOperands& built,
+                const MacOperands& used, const Technology& technology) {
+  MacCost cost = family.estimate(built, used, datapath.design, technology);
+  if (datapath.macs_per_cycle > 0) cost.macs_per_cycle = datapath.macs_per_cycle;
+  return cost;
+}
+
+absl::StatusOr<Datapaths> FixedDatapaths(const Machine& machine) {
   Datapaths datapaths;
-  for (const DatapathLimits& limits : machine.accelerator->datapaths) {
-    const MacOperands built = FixedOperands(limits);
+  for (const Datapath& datapath : machine.accelerator->datapaths) {
+    const MacFamily* family = machine.family;
+    if (!datapath.family.empty()) {
+      BITSCAPE_ASSIGN_OR_RETURN(family, FindMacFamily(datapath.family));
+    }
+    BITSCAPE_ASSIGN_OR_RETURN(const MacOperands built, BuiltOperands(datapath));
+    datapaths.families.push_back(family);
     datapaths.built.push_back(built);
-    datapaths.costs.push_back(machine.family->estimate(built, built, {}, *machine.technology));
+    datapaths.costs.push_back(PriceOn(datapath, *family, built, built, *machine.technology));
   }
+  return datapaths;
+}
+
+// Each layer runs on the datapath that computes it with the least energy.
+absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseFixed(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    const quantize::ResolvedPlan& plan, std::vector<MacOperands> operands) {
+  BITSCAPE_ASSIGN_OR_RETURN(Datapaths datapaths, FixedDatapaths(machine));
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     const MacOperands need = LeastOperands(operands[layer], plan.layers[layer], layers[layer]);
     std::optional<size_t> chosen;
+    MacCost least;
     for (size_t i = 0; i < datapaths.built.size(); ++i) {
-      if (!Fits(need, datapaths.built[i])) continue;
-      if (!chosen || datapaths.costs[i].energy_pj < datapaths.costs[*chosen].energy_pj) chosen = i;
+      const Datapath& datapath = machine.accelerator->datapaths[i];
+      if (!Fits(need, datapaths.built[i]) ||
+          !datapaths.families[i]->check(need, datapath.design).ok()) {
+        continue;
+      }
+      const MacCost cost =
+          PriceOn(datapath, *datapaths.families[i], datapaths.built[i], need, *machine.technology);
+      if (chosen && cost.energy_pj >= least.energy_pj) continue;
+      chosen = i;
+      least = cost;
     }
     if (!chosen) {
       return CannotRun(machine, layers[layer], plan.layers[layer], need, datapaths.built);
     }
     datapaths.of_layer.push_back(*chosen);
+    datapaths.layer_costs.push_back(least);
   }
+  datapaths.used = std::move(operands);
   return datapaths;
 }
 
 std::variant<Datapaths, Infeasible> BuildForPlan(const Machine& machine,
                                                  std::span<const network::MacShape> layers,
                                                  std::span<const MacOperands> operands) {
+  const MacDesign& design = machine.accelerator->design;
   Datapaths datapaths;
   datapaths.of_layer.reserve(layers.size());
   for (size_t layer = 0; layer < layers.size(); ++layer) {
     const MacOperands& need = operands[layer];
-    if (const absl::Status taken = machine.family->check(need, {}); !taken.ok()) {
+    if (const absl::Status taken = machine.family->check(need, design); !taken.ok()) {
       return Infeasible{fmt::format("layer {}: {}, which the MAC family {} does not take: {}",
                                     layers[layer].name, ToString(need), machine.family->name,
                                     std::string(taken.message()))};
@@ -117,14 +147,14 @@ std::variant<Datapaths, Infeasible> BuildForPlan(const Machine& machine,
     datapaths.of_layer.push_back(index);
   }
   for (const MacOperands& built : datapaths.built) {
-    datapaths.costs.push_back(machine.family->estimate(built, built, {}, *machine.technology));
+    datapaths.families.push_back(machine.family);
+    datapaths.costs.push_back(machine.family->estimate(built, built, design, *machine.technology));
   }
   return datapaths;
 }
 
 // Layers of equal operands on one datapath cost the same.
-void PriceLayers(const Machine& machine, std::span<const MacOperands> operands,
-                 Datapaths* datapaths) {
+void PriceLayers(const Machine& machine, std::vector<MacOperands> operands, Datapaths* datapaths) {
   datapaths->layer_costs.reserve(operands.size());
   for (size_t layer = 0; layer < operands.size(); ++layer) {
     const size_t datapath = datapaths->of_layer[layer];
@@ -135,22 +165,23 @@ void PriceLayers(const Machine& machine, std::span<const MacOperands> operands,
     }
     datapaths->layer_costs.push_back(
         equal < layer ? datapaths->layer_costs[equal]
-                      : machine.family->estimate(datapaths->built[datapath], operands[layer], {},
-                                                 *machine.technology));
+                      : machine.family->estimate(datapaths->built[datapath], operands[layer],
+                                                 machine.accelerator->design, *machine.technology));
   }
+  datapaths->used = std::move(operands);
 }
 
 }  // namespace
 
-std::variant<Datapaths, Infeasible> ChooseDatapaths(const Machine& machine,
-                                                    std::span<const network::MacShape> layers,
-                                                    const quantize::ResolvedPlan& plan,
-                                                    std::span<const MacOperands> operands) {
-  std::variant<Datapaths, Infeasible> choice = machine.accelerator->datapaths.empty()
-                                                   ? BuildForPlan(machine, layers, operands)
-                                                   : ChooseFixed(machine, layers, plan, operands);
+absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    const quantize::ResolvedPlan& plan, std::vector<MacOperands> operands) {
+  if (!machine.accelerator->datapaths.empty()) {
+    return ChooseFixed(machine, layers, plan, std::move(operands));
+  }
+  std::variant<Datapaths, Infeasible> choice = BuildForPlan(machine, layers, operands);
   if (Datapaths* datapaths = std::get_if<Datapaths>(&choice)) {
-    PriceLayers(machine, operands, datapaths);
+    PriceLayers(machine, std::move(operands), datapaths);
   }
   return choice;
 }

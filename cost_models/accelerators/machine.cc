@@ -5,18 +5,14 @@
 #include <cmath>
 #include <utility>
 
+#include "cost_models/accelerators/cost_model.h"
+#include "engine/core/digest.h"
 #include "engine/core/status.h"
 
 namespace bitscape::cost_models {
 namespace {
 
 constexpr std::array<const char*, kTensors> kTensorNames = {"weights", "inputs", "outputs"};
-
-bool Holds(const MemoryLevel& level, size_t tensor) {
-  const std::array<bool, kTensors> holds = {level.holds_weights, level.holds_inputs,
-                                            level.holds_outputs};
-  return holds[tensor];
-}
 
 // Operands of every layer.
 absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::MacShape> layers,
@@ -41,43 +37,78 @@ absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::M
 
 // All datapaths of the array and all on-chip memories.
 std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths) {
-  const double elements =
-      static_cast<double>(machine.accelerator->array_rows) * machine.accelerator->array_columns;
   double datapath_um2 = 0;
   for (const MacCost& cost : datapaths.costs) {
     datapath_um2 += cost.area_um2;
     if (machine.element_level < 0) datapath_um2 += cost.weight_register.area_um2;
   }
-  std::vector<AreaItem> area = {{"mac_array", elements * datapath_um2}};
+  std::vector<AreaItem> area = {{"mac_array", MultipliersOf(*machine.accelerator) * datapath_um2}};
   for (const PricedMemory& memory : machine.memories) {
     if (memory.level->kind == MemoryKind::kDram) continue;  // another chip
-    area.push_back(
-        {memory.level->name, memory.cost.area_um2 * (memory.level->per_pe ? elements : 1)});
+    area.push_back({memory.level->name,
+                    memory.cost.area_um2 * InstancesOf(*machine.accelerator, *memory.level)});
   }
   return area;
 }
 
+absl::StatusOr<PricedMemory> PriceLevel(const MemoryLevel& level, const Technology& technology) {
+  PricedMemory memory;
+  memory.level = &level;
+  BITSCAPE_ASSIGN_OR_RETURN(memory.cost, PriceMemory(level.primitive, level.capacity_bytes,
+                                                     level.width_bits, technology, level.banks));
+  if (level.read_pj_per_bit > 0) memory.cost.read_pj_per_bit = level.read_pj_per_bit;
+  if (level.write_pj_per_bit > 0) memory.cost.write_pj_per_bit = level.write_pj_per_bit;
+  for (size_t tensor = 0; tensor < kTensors; ++tensor) {
+    memory.components[tensor] = level.name + "_" + kTensorNames[tensor];
+  }
+  return memory;
+}
+
+std::string DigestOf(const Accelerator& accelerator, const TechnologyOptions& options) {
+  Digest digest;
+  digest.Add(accelerator.Digest()).Add(options.node).Add(options.supply_v).Add(options.activity);
+  digest.Add(static_cast<int64_t>(options.registers)).Add(static_cast<int64_t>(options.sram));
+  return digest.Hex();
+}
+
 }  // namespace
 
-absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator) {
+double ElementsOf(const Accelerator& accelerator) {
+  return static_cast<double>(accelerator.array_rows) * accelerator.array_columns;
+}
+
+double MultipliersOf(const Accelerator& accelerator) {
+  return ElementsOf(accelerator) * accelerator.design.dot_length;
+}
+
+double InstancesOf(const Accelerator& accelerator, const MemoryLevel& level) {
+  return level.per_pe ? ElementsOf(accelerator)
+                      : static_cast<double>(level.instances_x) * level.instances_y;
+}
+
+TechnologyOptions TechnologyOf(const Accelerator& accelerator) {
+  return {.node = accelerator.technology, .supply_v = accelerator.supply_v};
+}
+
+absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator,
+                                     const TechnologyOptions& options) {
   BITSCAPE_RETURN_IF_ERROR(Validate(accelerator));
   Machine machine;
   machine.accelerator = &accelerator;
-  BITSCAPE_ASSIGN_OR_RETURN(machine.technology, Technology::Make({.node = accelerator.technology}));
+  BITSCAPE_ASSIGN_OR_RETURN(machine.technology, Technology::Make(options));
   BITSCAPE_ASSIGN_OR_RETURN(machine.family, FindMacFamily(accelerator.mac_family));
+  if (!accelerator.closed_form) machine.digest = DigestOf(accelerator, options);
   machine.memories.reserve(accelerator.memories.size());
   for (size_t i = 0; i < accelerator.memories.size(); ++i) {
     const MemoryLevel& level = accelerator.memories[i];
-    PricedMemory memory;
-    memory.level = &level;
-    BITSCAPE_ASSIGN_OR_RETURN(memory.cost, PriceMemory(level.primitive, level.capacity_bytes,
-                                                       level.width_bits, *machine.technology));
+    BITSCAPE_ASSIGN_OR_RETURN(PricedMemory memory, PriceLevel(level, *machine.technology));
     const bool shared = !level.per_pe && level.kind != MemoryKind::kDram;
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
-      memory.components[tensor] = level.name + "_" + kTensorNames[tensor];
-      if (shared && Holds(level, tensor)) machine.buffer_of[tensor] = static_cast<int>(i);
+      if (shared && level.Holds(static_cast<Tensor>(tensor))) {
+        machine.buffer_of[tensor] = static_cast<int>(i);
+      }
     }
-    if (level.per_pe) machine.element_level = static_cast<int>(i);
+    if (level.per_pe && level.holds_weights) machine.element_level = static_cast<int>(i);
     if (level.kind == MemoryKind::kDram) machine.dram_level = static_cast<int>(i);
     machine.buffer_bits.push_back(shared ? level.capacity_bytes * 8 : 0);
     machine.memories.push_back(std::move(memory));
@@ -85,10 +116,43 @@ absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator) {
   return machine;
 }
 
-double MacEnergyPj(const Machine& machine, const network::MacShape& layer, const MacCost& mac) {
-  const double energy_pj = static_cast<double>(layer.Macs()) * mac.energy_pj;
-  if (machine.element_level >= 0) return energy_pj;
-  return energy_pj + static_cast<double>(layer.WeightElements()) * mac.weight_register.energy_pj;
+LayerBits BitsOf(const network::MacShape& layer, const quantize::ResolvedPlan& plan, size_t index,
+                 const MacOperands& built) {
+  const quantize::LayerPrecision& precision = plan.layers[index];
+  LayerBits bits;
+  bits.input = formats::ElementBits(precision.activations.format);
+  bits.output = StoredOutputBits(plan, index);
+  bits.partial_sum = built.accumulator.bits;
+  if (layer.weights_are_activations) {
+    bits.weight = bits.stored_weight = bits.input;
+  } else {
+    bits.weight = formats::ElementBits(precision.weights.format);
+    bits.weight_bits = WeightStorageBits(layer, precision.weights);
+    bits.stored_weight = bits.weight_bits / static_cast<double>(layer.WeightElements());
+  }
+  return bits;
+}
+
+LayerCost StartLayer(const Machine& machine, const network::MacShape& layer, const LayerBits& bits,
+                     const MacOperands& used, const MacCost& mac) {
+  LayerCost cost;
+  cost.layer = layer.name;
+  cost.macs = static_cast<double>(layer.Macs());
+  cost.weight_bits = bits.weight_bits;
+  cost.operands = ToString(used);
+  cost.macs_per_cycle = mac.macs_per_cycle;
+  cost.bound = "compute";
+  cost.energy.reserve(3 + kTensors * machine.memories.size());
+  cost.energy.push_back({"mac", cost.macs * mac.energy_pj});
+  cost.energy.push_back({"output_stage", OutputEnergyPj(layer, mac)});
+  return cost;
+}
+
+double WeightRegisterEnergyPj(const Machine& machine, const network::MacShape& layer,
+                              const MacCost& mac) {
+  return machine.element_level >= 0
+             ? 0
+             : static_cast<double>(layer.WeightElements()) * mac.weight_register.energy_pj;
 }
 
 double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac) {
@@ -108,13 +172,16 @@ int StoredOutputBits(const quantize::ResolvedPlan& plan, size_t index) {
 
 absl::StatusOr<std::variant<LaidPlan, Infeasible>> LayPlan(
     std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
-    const Accelerator& accelerator) {
-  BITSCAPE_ASSIGN_OR_RETURN(Machine machine, PriceMachine(accelerator));
-  BITSCAPE_ASSIGN_OR_RETURN(const std::vector<MacOperands> operands, PlanOperands(layers, plan));
-  std::variant<Datapaths, Infeasible> choice = ChooseDatapaths(machine, layers, plan, operands);
+    const Accelerator& accelerator, const TechnologyOptions& options) {
+  BITSCAPE_ASSIGN_OR_RETURN(Machine machine, PriceMachine(accelerator, options));
+  BITSCAPE_ASSIGN_OR_RETURN(std::vector<MacOperands> operands, PlanOperands(layers, plan));
+  BITSCAPE_ASSIGN_OR_RETURN(auto choice,
+                            ChooseDatapaths(machine, layers, plan, std::move(operands)));
   if (Infeasible* infeasible = std::get_if<Infeasible>(&choice)) return std::move(*infeasible);
   LaidPlan laid{std::move(machine), std::get<Datapaths>(std::move(choice)), {}};
   laid.report.clock_ghz = accelerator.clock_ghz;
+  laid.report.multipliers = MultipliersOf(accelerator);
+  laid.report.off_chip_bits_per_cycle = accelerator.memories.back().bandwidth_bits_per_cycle;
   laid.report.area = MachineArea(laid.machine, laid.datapaths);
   laid.report.layers.reserve(layers.size());
   return laid;

@@ -29,7 +29,8 @@ struct PricedMemory {
 struct Machine {
   const Accelerator* accelerator = nullptr;
   std::optional<Technology> technology;  // always set by PriceMachine
-  const MacFamily* family = nullptr;
+  const MacFamily* family = nullptr;     // of a machine that is built for the plan
+  std::string digest;                  // of machine and technology options; searched dataflows only
   std::vector<PricedMemory> memories;  // as in the accelerator
   int element_level = -1;              // the processing elements' weight memory, or -1
   std::array<int, kTensors> buffer_of = {-1, -1, -1};  // shared on-chip memory of each tensor
@@ -38,13 +39,21 @@ struct Machine {
 };
 
 // `accelerator` must outlive the result. Errors: those of Validate.
-absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator);
+absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator,
+                                     const TechnologyOptions& options);
+// Processing elements, and multipliers.
+double ElementsOf(const Accelerator& accelerator);
+double MultipliersOf(const Accelerator& accelerator);
+// Of one memory of the list.
+double InstancesOf(const Accelerator& accelerator, const MemoryLevel& level);
 
 // The datapaths of the array and which of them each layer runs on.
 struct Datapaths {
+  std::vector<const MacFamily*> families;  // of `built`, as the other lists
   std::vector<MacOperands> built;
   std::vector<MacCost> costs;        // of `built`, used at its full widths
   std::vector<size_t> of_layer;      // index into `built`
+  std::vector<MacOperands> used;     // of each layer
   std::vector<MacCost> layer_costs;  // of each layer, on its datapath
 };
 
@@ -52,10 +61,9 @@ struct Datapaths {
 // widest layer; a narrower layer runs on it at its full cost. A machine with datapaths runs each
 // layer on the cheapest that fits, and an int32 accumulator fits where the exact sum does. One
 // operand set a layer and precision. Infeasible: the layer, its operands, what the machine takes.
-std::variant<Datapaths, Infeasible> ChooseDatapaths(const Machine& machine,
-                                                    std::span<const network::MacShape> layers,
-                                                    const quantize::ResolvedPlan& plan,
-                                                    std::span<const MacOperands> operands);
+absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
+    const Machine& machine, std::span<const network::MacShape> layers,
+    const quantize::ResolvedPlan& plan, std::vector<MacOperands> operands);
 
 // A plan laid on a machine: what every model starts from.
 struct LaidPlan {
@@ -69,11 +77,24 @@ struct LaidPlan {
 // operands, what the machine takes.
 absl::StatusOr<std::variant<LaidPlan, Infeasible>> LayPlan(
     std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
-    const Accelerator& accelerator);
+    const Accelerator& accelerator, const TechnologyOptions& options);
 
-// Energy of a layer's multiply-accumulates. A weight register is clocked when a weight is loaded,
-// which the dataflow does once; with a per_pe weight memory there is none.
-double MacEnergyPj(const Machine& machine, const network::MacShape& layer, const MacCost& mac);
+// Bits of one stored element of each tensor of a layer.
+struct LayerBits {
+  double weight = 0, input = 0, partial_sum = 0, output = 0;
+  double stored_weight = 0;  // weights as stored: with scales and zero points, average
+  double weight_bits = 0;    // of all weights, 0 where both operands are activations
+};
+LayerBits BitsOf(const network::MacShape& layer, const quantize::ResolvedPlan& plan, size_t index,
+                 const MacOperands& built);
+// The layer's cost with everything that no dataflow changes, latency and memories aside.
+LayerCost StartLayer(const Machine& machine, const network::MacShape& layer, const LayerBits& bits,
+                     const MacOperands& used, const MacCost& mac);
+
+// A weight register is clocked when a weight is loaded, which the closed form's dataflow does once;
+// with a per_pe weight memory there is none.
+double WeightRegisterEnergyPj(const Machine& machine, const network::MacShape& layer,
+                              const MacCost& mac);
 // Energy of a layer's finished outputs.
 double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac);
 

@@ -11,51 +11,44 @@ namespace {
 // Every slot of the array busy, every weight, needed input and output moved once between the chip
 // and DRAM.
 class Roofline final : public CostModel {
- public:
-  absl::StatusOr<CostOutcome> Estimate(std::span<const network::MacShape> layers,
-                                       const quantize::ResolvedPlan& plan,
-                                       const Accelerator& accelerator) const override {
-    BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator));
+  absl::StatusOr<CostOutcome> DoEstimate(std::span<const network::MacShape> layers,
+                                         const quantize::ResolvedPlan& plan,
+                                         const Accelerator& accelerator,
+                                         const TechnologyOptions& options) const override {
+    BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator, options));
     if (Infeasible* infeasible = std::get_if<Infeasible>(&laid)) return std::move(*infeasible);
     auto& [machine, datapaths, report] = std::get<LaidPlan>(laid);
     for (size_t i = 0; i < layers.size(); ++i) {
-      report.layers.push_back(EstimateLayer(machine, layers[i], plan, i, datapaths.layer_costs[i]));
+      const LayerBits bits = BitsOf(layers[i], plan, i, datapaths.built[datapaths.of_layer[i]]);
+      const MacCost& mac = datapaths.layer_costs[i];
+      report.layers.push_back(Bound(machine, layers[i], bits, mac,
+                                    StartLayer(machine, layers[i], bits, datapaths.used[i], mac)));
     }
     return std::move(report);
   }
 
- private:
-  static LayerCost EstimateLayer(const Machine& machine, const network::MacShape& layer,
-                                 const quantize::ResolvedPlan& plan, size_t index,
-                                 const MacCost& mac) {
-    const quantize::LayerPrecision& precision = plan.layers[index];
+  static LayerCost Bound(const Machine& machine, const network::MacShape& layer,
+                         const LayerBits& bits, const MacCost& mac, LayerCost cost) {
     const PricedMemory& dram = machine.memories[static_cast<size_t>(machine.dram_level)];
-    const double slots =
-        static_cast<double>(machine.accelerator->array_rows) * machine.accelerator->array_columns;
-    const double input_bits = formats::ElementBits(precision.activations.format);
-    LayerCost cost;
-    cost.layer = layer.name;
-    cost.macs = static_cast<double>(layer.Macs());
-    cost.weight_bits = WeightStorageBits(layer, precision.weights);
-    cost.compute_cycles = WholeCycles(cost.macs / slots / mac.macs_per_cycle);
+    cost.compute_cycles =
+        WholeCycles(cost.macs / MultipliersOf(*machine.accelerator) / mac.macs_per_cycle);
     cost.utilization = 1;
-
+    const double register_pj = WeightRegisterEnergyPj(machine, layer, mac);
+    if (register_pj > 0) cost.energy.push_back({"weight_registers", register_pj});
     const std::array<double, kTensors> moved_bits = {
-        layer.weights_are_activations ? static_cast<double>(layer.WeightElements()) * input_bits
-                                      : cost.weight_bits,
-        TouchedInputs(layer) * input_bits,
-        static_cast<double>(layer.OutputElements()) * StoredOutputBits(plan, index)};
-    cost.energy.push_back({"mac", MacEnergyPj(machine, layer, mac)});
-    cost.energy.push_back({"output_stage", OutputEnergyPj(layer, mac)});
-    double bits = 0;
+        static_cast<double>(layer.WeightElements()) * bits.stored_weight,
+        TouchedInputs(layer) * bits.input,
+        static_cast<double>(layer.OutputElements()) * bits.output};
+    const std::array<double, kTensors> pj_per_bit = {
+        dram.cost.read_pj_per_bit, dram.cost.read_pj_per_bit, dram.cost.write_pj_per_bit};
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
-      cost.energy.push_back(
-          {dram.components[tensor], moved_bits[tensor] * dram.cost.read_pj_per_bit});
-      bits += moved_bits[tensor];
+      cost.energy.push_back({dram.components[tensor], moved_bits[tensor] * pj_per_bit[tensor]});
+      cost.off_chip_bits += moved_bits[tensor];
     }
-    const double dram_cycles = WholeCycles(bits / dram.level->bandwidth_bits_per_cycle);
+    const double dram_cycles =
+        WholeCycles(cost.off_chip_bits / dram.level->bandwidth_bits_per_cycle);
     cost.latency_cycles = std::max(cost.compute_cycles, dram_cycles);
-    cost.bound = dram_cycles > cost.compute_cycles ? dram.level->name : "compute";
+    if (dram_cycles > cost.compute_cycles) cost.bound = dram.level->name;
     return cost;
   }
 };

@@ -17,11 +17,10 @@ namespace {
 std::string Text(const Accelerator& machine) {
   std::string text = fmt::format("{} {} {} {}x{} {} {}", machine.name, machine.technology,
                                  machine.mac_family, machine.array_rows, machine.array_columns,
-                                 machine.clock_ghz, static_cast<int>(machine.dataflow));
-  for (const DatapathLimits& limits : machine.datapaths) {
-    text +=
-        fmt::format("\n{} {} {} {}", static_cast<int>(limits.arithmetic), limits.max_weight_bits,
-                    limits.max_activation_bits, limits.accumulator_bits);
+                                 machine.clock_ghz, machine.closed_form);
+  for (const Datapath& datapath : machine.datapaths) {
+    text += fmt::format("\n{} {} {} {}", datapath.family, datapath.weights.ToString(),
+                        datapath.activations.ToString(), datapath.accumulator.ToString());
   }
   for (const MemoryLevel& level : machine.memories) {
     text += fmt::format("\n{} {} {} {} {} {} {} {}{}{}", level.name, static_cast<int>(level.kind),
@@ -34,13 +33,13 @@ std::string Text(const Accelerator& machine) {
 
 // The same text; the proto's enums have an unspecified value first.
 std::string Text(const v1::AcceleratorSpec& spec) {
-  std::string text = fmt::format("{} {} {} {}x{} {} {}", spec.name(), spec.technology(),
-                                 spec.mac_family(), spec.array_rows(), spec.array_columns(),
-                                 spec.clock_ghz(), static_cast<int>(spec.dataflow()) - 1);
-  for (const auto& limits : spec.datapaths()) {
-    text += fmt::format("\n{} {} {} {}", static_cast<int>(limits.arithmetic()) - 1,
-                        limits.max_weight_bits(), limits.max_activation_bits(),
-                        limits.accumulator_bits());
+  std::string text =
+      fmt::format("{} {} {} {}x{} {} {}", spec.name(), spec.technology(), spec.mac_family(),
+                  spec.array_rows(), spec.array_columns(), spec.clock_ghz(),
+                  spec.dataflow() == v1::AcceleratorSpec::WEIGHT_STATIONARY);
+  for (const auto& datapath : spec.datapaths()) {
+    text += fmt::format("\n{} {} {} {}", datapath.family(), datapath.weights(),
+                        datapath.activations(), datapath.accumulator());
   }
   for (const auto& level : spec.memories()) {
     text += fmt::format("\n{} {} {} {} {} {} {} ", level.name(), static_cast<int>(level.kind()) - 1,

@@ -86,22 +86,44 @@ const BadField kBadFields[] = {
      },
      "memories[2].holds: INPUTS, allowed: one shared on-chip memory for each tensor, and "
      "global_buffer holds it"},
-    {"IntegerWidth",
+    {"DatapathFamily",
      [](Accelerator* a) {
-       a->datapaths = {{DatapathLimits::Arithmetic::kInteger, 17, 8, 32}};
+       a->datapaths = {FixedDatapath("int8", "int8", "int32")};
+       a->datapaths[0].family = "natve";
      },
-     "datapaths[0].max_weight_bits: 17, allowed: 1 to 16"},
-    {"AccumulatorWidth",
+     "datapaths[0].family: MAC family \"natve\" is unknown"},
+    {"DotLength",
      [](Accelerator* a) {
-       a->datapaths = {{DatapathLimits::Arithmetic::kInteger, 8, 8, 0}};
+       a->design.dot_length = 16;
+       a->datapaths = {FixedDatapath("int8", "int8", "int32")};
+       a->datapaths[0].design.dot_length = 5;
      },
-     "datapaths[0].accumulator_bits: 0, allowed: 1 to 64"},
-    {"FloatWidth",
+     "datapaths[0].design.dot_length: 5, allowed: a divisor of the array's design.dot_length, 16"},
+    {"WidthSteps",
      [](Accelerator* a) {
-       a->datapaths = {{DatapathLimits::Arithmetic::kInteger, 8, 8, 32},
-                       {DatapathLimits::Arithmetic::kFloat, 16, 12, 32}};
+       a->design.weight_widths = {2, 8, 4};
      },
-     "datapaths[1].max_activation_bits: 12, allowed: 8 (e4m3), 16 (e5m10)"},
+     "design.weight_widths[2]: 4, allowed: above 8, the one before"},
+    {"Rate",
+     [](Accelerator* a) {
+       a->datapaths = {FixedDatapath("int8", "int8", "int32")};
+       a->datapaths[0].macs_per_cycle = -1;
+     },
+     "datapaths[0].macs_per_cycle: -1, allowed: above 0"},
+    {"Instances",
+     [](Accelerator* a) {
+       a->closed_form = false;
+       a->memories[1].instances_x = 5;
+     },
+     "memories[1].instances_x: 5, allowed: a divisor of 14"},
+    {"PerPeOutside",
+     [](Accelerator* a) {
+       a->closed_form = false;
+       std::swap(a->memories[0], a->memories[1]);
+     },
+     "memories[1].per_pe: true, allowed: memories of the elements before those that several share"},
+    {"NetworkEnergy", [](Accelerator* a) { a->memories[1].network_pj_per_bit = -0.1; },
+     "memories[1].network_pj_per_bit: -0.1, allowed: 0 or above"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Fields, InvalidAccelerator, ::testing::ValuesIn(kBadFields),
@@ -127,9 +149,7 @@ TEST(Accelerator, DigestIsOfTheContentAndNotOfTheName) {
       [](Accelerator* a) { a->clock_ghz = 0.3; },
       [](Accelerator* a) { a->technology = "65nm"; },
       [](Accelerator* a) { a->mac_family = "other"; },
-      [](Accelerator* a) {
-        a->datapaths = {{DatapathLimits::Arithmetic::kInteger, 8, 8, 32}};
-      },
+      [](Accelerator* a) { a->datapaths = {FixedDatapath("int8", "int8", "int32")}; },
       [](Accelerator* a) { a->memories[0].name = "spad"; },
       [](Accelerator* a) { a->memories[0].capacity_bytes = 64; },
       [](Accelerator* a) { a->memories[0].width_bits = 8; },

@@ -6,6 +6,15 @@
 
 namespace bitscape::cost_models {
 
+Datapath FixedDatapath(std::string_view weights, std::string_view activations,
+                       std::string_view accumulator) {
+  Datapath datapath;
+  datapath.weights = formats::ParseQuantizer(weights).value();
+  datapath.activations = formats::ParseQuantizer(activations).value();
+  datapath.accumulator = quantize::ParseAccumulator(accumulator).value();
+  return datapath;
+}
+
 Accelerator EyerissLike() {
   Accelerator machine;
   machine.name = "eyeriss_like";
@@ -47,7 +56,7 @@ Accelerator Int8Array() {
   machine.array_rows = 16;
   machine.array_columns = 16;
   machine.clock_ghz = 0.5;
-  machine.datapaths = {{DatapathLimits::Arithmetic::kInteger, 8, 8, 32}};
+  machine.datapaths = {FixedDatapath("int8", "int8", "int32")};
   machine.memories = {
       {.name = "weight_registers",
        .kind = MemoryKind::kRegisterFile,

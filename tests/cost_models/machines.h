@@ -10,6 +10,10 @@
 
 namespace bitscape::cost_models {
 
+// A datapath of these formats, in their notation.
+Datapath FixedDatapath(std::string_view weights, std::string_view activations,
+                       std::string_view accumulator);
+
 // As cost_models/accelerators/data/eyeriss_like.yaml and int8_array.yaml.
 Accelerator EyerissLike();
 Accelerator Int8Array();

@@ -24,7 +24,7 @@ array_columns: 14
 clock_ghz: 0.2
 dataflow: WEIGHT_STATIONARY
 datapaths:
-  - {arithmetic: INTEGER, max_weight_bits: 8, max_activation_bits: 8, accumulator_bits: 32}
+  - {weights: int8, activations: int8, accumulator: int32}
 memories:
   - {name: scratchpad, kind: REGISTER_FILE, capacity_bytes: 64, width_bits: 16, per_pe: true,
      primitive: register, holds: [WEIGHTS]}
@@ -50,7 +50,7 @@ TEST(ToAccelerator, GoesThereAndBack) {
   EXPECT_TRUE(machine->memories[0].per_pe);
   EXPECT_FALSE(machine->memories[1].holds_weights);
   ASSERT_EQ(machine->datapaths.size(), 1u);
-  EXPECT_EQ(machine->datapaths[0].accumulator_bits, 32);
+  EXPECT_EQ(machine->datapaths[0].accumulator.ToString(), "int32");
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(ToProto(*machine), Machine()))
       << ToProto(*machine).DebugString();
 }
@@ -75,8 +75,11 @@ TEST(ToAccelerator, NamesTheField) {
   spec.mutable_memories(2)->add_holds(v1::AcceleratorSpec::Memory::OPERAND_UNSPECIFIED);
   ExpectError(spec, "spec.memories[2].holds[3]: takes WEIGHTS, INPUTS or OUTPUTS");
   spec = Machine();
-  spec.mutable_datapaths(0)->clear_arithmetic();
-  ExpectError(spec, "spec.datapaths[0].arithmetic: required: INTEGER or FLOAT");
+  spec.mutable_datapaths(0)->clear_weights();
+  ExpectError(spec, "spec.datapaths[0].weights: required: a format, such as int8");
+  spec = Machine();
+  spec.mutable_datapaths(0)->set_activations("int88");
+  ExpectError(spec, "spec.datapaths[0].activations: ");
   spec = Machine();
   spec.set_array_rows(-3);
   ExpectError(spec, "array_rows");

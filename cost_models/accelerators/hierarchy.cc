@@ -1,0 +1,174 @@
+#include "cost_models/accelerators/hierarchy.h"
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "engine/core/digest.h"
+#include "engine/core/status.h"
+
+namespace bitscape::cost_models {
+namespace {
+
+// Layer shapes times widths times machines of a long-lived server; above it the cache starts anew.
+constexpr size_t kMaxCachedMappings = 100'000;
+// Mappings counted for one layer: more find little (tests/bench/bench_cost prints both).
+constexpr int64_t kEvaluations = 4'000;
+
+constexpr size_t kWeights = static_cast<size_t>(Tensor::kWeights);
+constexpr size_t kOutputs = static_cast<size_t>(Tensor::kOutputs);
+
+struct Instances {
+  int64_t x = 1, y = 1;
+  double Count() const { return static_cast<double>(x) * static_cast<double>(y); }
+};
+
+Instances GridOf(const Accelerator& accelerator, const MemoryLevel& level) {
+  if (level.per_pe) return {accelerator.array_columns, accelerator.array_rows};
+  return {level.instances_x, level.instances_y};
+}
+
+// Registers hold what no memory in the element holds.
+PerTensor<bool> HeldByRegisters(const Accelerator& accelerator) {
+  PerTensor<bool> held = {true, true, true};
+  for (const MemoryLevel& level : accelerator.memories) {
+    if (!level.per_pe) continue;
+    for (size_t tensor = 0; tensor < kTensors; ++tensor) {
+      if (level.Holds(static_cast<Tensor>(tensor))) held[tensor] = false;
+    }
+  }
+  return held;
+}
+
+HierarchyLevel LevelOf(const Accelerator& accelerator, const MemoryLevel& memory,
+                       const Instances& inner) {
+  const Instances instances = GridOf(accelerator, memory);
+  HierarchyLevel level;
+  level.name = memory.name;
+  level.capacity_bits = memory.capacity_bytes * 8;
+  level.shared_bits_per_cycle = memory.bandwidth_bits_per_cycle / instances.Count();
+  level.read_bits_per_cycle = memory.read_bits_per_cycle / instances.Count();
+  level.write_bits_per_cycle = memory.write_bits_per_cycle / instances.Count();
+  level.fanout_x = inner.x / instances.x;
+  level.fanout_y = inner.y / instances.y;
+  level.double_buffered = memory.double_buffered;
+  for (size_t i = 0; i < kTensors; ++i) {
+    level.may_hold[i] = memory.Holds(static_cast<Tensor>(i));
+    level.multicast[i] = !memory.IsUnicast(static_cast<Tensor>(i));
+  }
+  return level;
+}
+
+// The dataflow's constraints; registers hold a tile without loops, and only products of one sum are
+// computed side by side in a dot product.
+MappingConstraints ConstraintsFor(const Machine& machine, const MappingTask& task,
+                                  const Hierarchy& hierarchy) {
+  const Accelerator& accelerator = *machine.accelerator;
+  MappingConstraints constraints = ConstraintsOf(accelerator.dataflow, task.problem, hierarchy);
+  constraints.levels.resize(hierarchy.levels.size());
+  LevelConstraint& registers = constraints.levels.front();
+  registers.temporal.fill(1);
+  if (accelerator.design.dot_length > 1) {
+    for (const Dim dim : {Dim::kG, Dim::kN, Dim::kM, Dim::kP, Dim::kQ}) {
+      registers.spatial[static_cast<size_t>(dim)] = 1;
+    }
+  }
+  for (size_t i = 0; i < kTensors; ++i) registers.keeps[i] = hierarchy.levels.front().may_hold[i];
+  return constraints;
+}
+
+std::string KeyOf(const Machine& machine, const MappingTask& task) {
+  Digest digest;
+  digest.Add(machine.digest);
+  for (const int64_t size : task.problem.size) digest.Add(size);
+  for (const int64_t value : {task.problem.stride_h, task.problem.stride_w, task.problem.dilation_h,
+                              task.problem.dilation_w, task.products}) {
+    digest.Add(value);
+  }
+  for (const double bits : task.widths.bits) digest.Add(bits);
+  digest.Add(task.cycles_per_mac).Add(task.weight_register.energy_pj).Add(task.reduction_pj);
+  return digest.Hex();
+}
+
+class MappingCache {
+ public:
+  std::shared_ptr<const MappingResult> Find(const std::string& key) {
+    const std::lock_guard lock(mutex_);
+    const auto found = results_.find(key);
+    return found == results_.end() ? nullptr : found->second;
+  }
+  void Add(const std::string& key, std::shared_ptr<const MappingResult> result) {
+    const std::lock_guard lock(mutex_);
+    if (results_.size() >= kMaxCachedMappings) results_.clear();
+    results_.emplace(key, std::move(result));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::shared_ptr<const MappingResult>> results_;
+};
+
+MappingCache& Cache() {
+  static auto* const kCache = new MappingCache;
+  return *kCache;
+}
+
+}  // namespace
+
+Hierarchy HierarchyOf(const Accelerator& accelerator, int64_t products) {
+  Hierarchy hierarchy;
+  HierarchyLevel registers;
+  registers.name = "registers";
+  registers.may_hold = HeldByRegisters(accelerator);
+  registers.fanout_x = products;
+  hierarchy.levels.push_back(std::move(registers));
+  Instances inner = {accelerator.array_columns, accelerator.array_rows};
+  for (const MemoryLevel& memory : accelerator.memories) {
+    hierarchy.levels.push_back(LevelOf(accelerator, memory, inner));
+    inner = GridOf(accelerator, memory);
+  }
+  return hierarchy;
+}
+
+AccessPrices PricesOf(const Machine& machine, const MappingTask& task) {
+  AccessPrices prices;
+  prices.mac = task.mac_pj;
+  prices.spatial_reduction = task.reduction_pj;
+  prices.levels.resize(machine.memories.size() + kFirstMemoryLevel);
+  prices.levels.front()[kWeights].fill = task.weight_register.energy_pj;
+  double inner_output_read = 0;  // a sum on its way out is read where it was
+  for (size_t i = 0; i < machine.memories.size(); ++i) {
+    const PricedMemory& memory = machine.memories[i];
+    for (size_t tensor = 0; tensor < kTensors; ++tensor) {
+      if (!memory.level->Holds(static_cast<Tensor>(tensor))) continue;
+      AccessPrices::Price& price = prices.levels[i + kFirstMemoryLevel][tensor];
+      const double bits = task.widths.bits[tensor];
+      price.read = bits * memory.cost.read_pj_per_bit;
+      price.fill = price.update = bits * memory.cost.write_pj_per_bit;
+      price.delivery = bits * memory.level->network_pj_per_bit;
+      if (tensor == kOutputs) {
+        price.update += inner_output_read;
+        inner_output_read = price.read;
+      }
+    }
+  }
+  return prices;
+}
+
+absl::StatusOr<std::shared_ptr<const MappingResult>> BestMapping(const Machine& machine,
+                                                                 const MappingTask& task) {
+  const std::string key = KeyOf(machine, task);
+  if (std::shared_ptr<const MappingResult> known = Cache().Find(key)) return known;
+  const Hierarchy hierarchy = HierarchyOf(*machine.accelerator, task.products);
+  BITSCAPE_ASSIGN_OR_RETURN(
+      MappingResult found,
+      SearchMapping(task.problem, hierarchy, ConstraintsFor(machine, task, hierarchy), task.widths,
+                    PricesOf(machine, task),
+                    {.max_evaluations = kEvaluations, .cycles_per_mac = task.cycles_per_mac}));
+  auto result = std::make_shared<const MappingResult>(std::move(found));
+  Cache().Add(key, result);
+  return result;
+}
+
+}  // namespace bitscape::cost_models
