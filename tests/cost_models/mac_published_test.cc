@@ -9,43 +9,15 @@
 #include <string>
 #include <vector>
 
-#include "cost_models/mac/families.h"
 #include "tests/cost_models/machines.h"
+#include "tests/cost_models/operands.h"
 
 namespace bitscape::cost_models {
 namespace {
 
-using Kind = Operand::Kind;
+// The code of a log, sign and all.
+Operand LogOf(int bits, int fraction_bits) { return Log(bits - 1, fraction_bits); }
 
-Operand Int(int bits) { return {.bits = bits, .significand_bits = bits}; }
-Operand Float(int exponent_bits, int mantissa_bits) {
-  return {.kind = Kind::kFloat,
-          .bits = 1 + exponent_bits + mantissa_bits,
-          .exponent_bits = exponent_bits,
-          .significand_bits = mantissa_bits + 1};
-}
-Operand Log(int bits, int fraction_bits) {
-  return {.kind = Kind::kLog,
-          .bits = bits,
-          .exponent_bits = bits - 1,
-          .significand_bits = 1,
-          .log_fraction_bits = fraction_bits};
-}
-Operand Binary() { return {.kind = Kind::kBinary, .bits = 1, .significand_bits = 1}; }
-Operand Ternary() { return {.kind = Kind::kTernary, .bits = 2, .significand_bits = 2}; }
-
-MacOperands Of(const Operand& weight, const Operand& activation, const Operand& accumulator) {
-  MacOperands operands;
-  operands.weight = weight;
-  operands.activation = activation;
-  operands.accumulator = accumulator;
-  return operands;
-}
-
-const Technology& Horowitz() {
-  static const Technology kTechnology = *Technology::Make({});
-  return kTechnology;
-}
 const Technology& Gates() {
   static const Technology kTechnology = *Technology::Make({.areas = AreaSource::kGateCounts});
   return kTechnology;
@@ -77,7 +49,7 @@ double BitFusionPj(double nanowatts) { return nanowatts * 1e3 / 500e6; }
 // the switching activity, so that only ratios between widths are out of sample.
 TEST(Published, BitFusionElementsScaleWithTheirWidth) {
   const auto model = [](int bits) {
-    return Price(Of(Int(bits), Int(bits), Int(2 * bits)), 1, Horowitz());
+    return Price(Of(Int(bits), Int(bits), Int(2 * bits)), 1, Node45());
   };
   const BitFusionRow& eight = kBitFusion[2];
   for (const BitFusionRow& row : kBitFusion) {
@@ -102,8 +74,8 @@ TEST(Published, BitFusionElementsScaleWithTheirWidth) {
 TEST(Published, BitFusionColumnsGrowAsAnAdderTree) {
   const auto lane = [](int bits) {
     const MacOperands operands = Of(Int(bits), Int(bits), Int(2 * bits + 4));
-    const MacCost eight = Price(operands, 8, Horowitz());
-    const MacCost sixteen = Price(operands, 16, Horowitz());
+    const MacCost eight = Price(operands, 8, Node45());
+    const MacCost sixteen = Price(operands, 16, Node45());
     return BlockCost{.energy_pj = 2 * sixteen.energy_pj - eight.energy_pj,
                      .area_um2 = 2 * sixteen.area_um2 - eight.area_um2};
   };
@@ -171,12 +143,12 @@ TEST(Published, MicroexponentsAreaTimesMemory) {
     element.block_scale = Operand::BlockScale::kPowerOfTwo;
     element.block_scale_bits = 8;
     element.block_scale_significand_bits = 1;
-    const double dot = Price(Of(element, element, Float(8, 23)), kLanes, Horowitz()).area_um2;
-    const double pairs = Horowitz().Shifter(2 * element.bits + 3, 2).area_um2 / 2;
+    const double dot = Price(Of(element, element, Float(8, 23)), kLanes, Node45()).area_um2;
+    const double pairs = Node45().Shifter(2 * element.bits + 3, 2).area_um2 / 2;
     return (dot + pairs) * stored_bits;
   };
   const double fp8 =
-      Price(Of(Float(4, 3), Float(4, 3), Float(8, 23)), kLanes, Horowitz()).area_um2 * 8;
+      Price(Of(Float(4, 3), Float(4, 3), Float(8, 23)), kLanes, Node45()).area_um2 * 8;
   const double mx9 = fp8 / microexponents(7, 9);
   const double mx6 = fp8 / microexponents(4, 6);
   const double mx4 = fp8 / microexponents(2, 4);
@@ -191,9 +163,9 @@ TEST(Published, NarrowerAccumulatorsCostLess) {
   for (const Operand& operand : {Int(8), Float(4, 3)}) {
     double last_pj = 1e9, last_um2 = 1e9;
     std::vector<Operand> accumulators = {Float(8, 23), Float(5, 10), Float(5, 7)};
-    if (operand.kind == Kind::kInteger) accumulators = {Int(32), Int(24), Int(16)};
+    if (operand.kind == Operand::Kind::kInteger) accumulators = {Int(32), Int(24), Int(16)};
     for (const Operand& accumulator : accumulators) {
-      const MacCost cost = Price(Of(operand, operand, accumulator), 1, Horowitz());
+      const MacCost cost = Price(Of(operand, operand, accumulator), 1, Node45());
       EXPECT_LT(cost.energy_pj, last_pj);
       EXPECT_LT(cost.area_um2, last_um2);
       last_pj = cost.energy_pj;
@@ -251,9 +223,9 @@ TEST(Published, AreasFollowNetlistsOfWholeDatapaths) {
       {"16 x e2m3 + int32", Of(Float(2, 3), Float(2, 3), Int(32)), 16, 34358},
       {"16 x e3m2 + int32", Of(Float(3, 2), Float(3, 2), Int(32)), 16, 38668},
       {"32 x e2m1 + int32", Of(Float(2, 1), Float(2, 1), Int(32)), 32, 39806},
-      {"log4 + int24", Of(Log(4, 0), Log(4, 0), Int(24)), 1, 1270},
-      {"log4:sqrt2 + int24", Of(Log(4, 1), Log(4, 1), Int(24)), 1, 1888},
-      {"log5:sqrt2 + int32", Of(Log(5, 1), Log(5, 1), Int(32)), 1, 2846},
+      {"log4 + int24", Of(LogOf(4, 0), LogOf(4, 0), Int(24)), 1, 1270},
+      {"log4:sqrt2 + int24", Of(LogOf(4, 1), LogOf(4, 1), Int(24)), 1, 1888},
+      {"log5:sqrt2 + int32", Of(LogOf(5, 1), LogOf(5, 1), Int(32)), 1, 2846},
       {"32 xnor + int24", Of(Binary(), Binary(), Int(24)), 32, 2930},
       {"64 xnor + int24", Of(Binary(), Binary(), Int(24)), 64, 4928},
       {"ternary x int8 + int20", Of(Ternary(), Int(8), Int(20)), 1, 1090},
@@ -309,11 +281,11 @@ TEST(Published, PrintsWhatAMultiplyAccumulateCosts) {
     const MacOperands operands = *OperandsFor(PlanFor({layer}, plan), 0, layer);
     std::printf("%-58s", plan);
     for (const int lanes : {1, 32}) {
-      const MacCost cost = Price(operands, lanes, Horowitz());
+      const MacCost cost = Price(operands, lanes, Node45());
       EXPECT_GT(cost.energy_pj, 0);
       if (lanes == 32 && operands.any_order) {
-        EXPECT_LT(cost.energy_pj, Price(operands, 1, Horowitz()).energy_pj) << plan;
-        EXPECT_LT(cost.area_um2, Price(operands, 1, Horowitz()).area_um2) << plan;
+        EXPECT_LT(cost.energy_pj, Price(operands, 1, Node45()).energy_pj) << plan;
+        EXPECT_LT(cost.area_um2, Price(operands, 1, Node45()).area_um2) << plan;
       }
       std::printf("  %.4f pJ %6.0f um2 %5.2f ns", cost.energy_pj, cost.area_um2, cost.delay_ns);
     }
