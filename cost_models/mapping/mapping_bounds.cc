@@ -8,7 +8,7 @@
 namespace bitscape::cost_models {
 namespace {
 
-constexpr size_t kMostKeepings = 64;
+constexpr size_t kMostFreeKeeps = 6;
 using Keeps = std::array<PerTensor<bool>, kMaxLevels>;
 
 size_t Index(int value) { return static_cast<size_t>(value); }
@@ -20,7 +20,8 @@ class Bounds {
         prices_(prices),
         options_(options),
         problem_(space.problem()),
-        levels_(space.levels()) {
+        levels_(space.levels()),
+        rounds_(std::ranges::any_of(space.hierarchy().levels, &HierarchyLevel::forwards_inputs)) {
     for (size_t t = 0; t < kTensors; ++t) {
       total_[t] = TouchedElements(problem_, static_cast<Tensor>(t));
     }
@@ -43,23 +44,18 @@ class Bounds {
  private:
   enum class Objective { kPicojoules, kBits };
 
-  // Every combination of free keepings where they are few; else the outermost on-chip level's, with
-  // nothing known of the levels inside of it.
+  // Every combination of free keepings where they are few; else only where each tensor is held last
+  // before it leaves the chip.
   double LeastOverKeepings(Objective objective) const {
-    std::vector<std::pair<int, Tensor>> free(space_.free_keeps().begin(),
-                                             space_.free_keeps().end());
-    const bool all = (size_t{1} << std::min<size_t>(free.size(), 20)) <= kMostKeepings;
-    const int outermost_on_chip = levels_ - 2;
-    if (!all) {
-      std::erase_if(free, [&](const auto& keep) { return keep.first != outermost_on_chip; });
-    }
+    const auto free = space_.free_keeps();
+    if (free.size() > kMostFreeKeeps) return LeastOverPlaces(objective);
     double least = std::numeric_limits<double>::infinity();
     for (size_t choice = 0; choice < (size_t{1} << free.size()); ++choice) {
       Keeps keeps = space_.default_keeps();
       for (size_t i = 0; i < free.size(); ++i) {
         keeps[Index(free[i].first)][static_cast<size_t>(free[i].second)] = (choice >> i & 1) != 0;
       }
-      least = std::min(least, all ? OfChains(keeps, objective) : OfOutermost(keeps, objective));
+      least = std::min(least, OfChains(keeps, objective));
     }
     return least;
   }
@@ -82,6 +78,7 @@ class Bounds {
   // Instances below a level that one element can reach at once: those of dimensions that don't
   // index it, or whose sum does.
   double Sharing(Tensor tensor, int level) const {
+    if (Forwards(tensor, level)) return Fanout(level);
     double spread = 1;
     for (int i = 0; i < kDims; ++i) {
       const Dim dim = static_cast<Dim>(i);
@@ -93,24 +90,22 @@ class Bounds {
     return std::min(spread, Fanout(level));
   }
 
-  // Neighbours may pass inputs on below one of these levels: then nothing is known of what is read.
-  bool MayForward(Tensor tensor, int child, int parent) const {
-    bool may = false;
-    for (int level = child + 1; level <= parent; ++level) {
-      may |= tensor == Tensor::kInputs && space_.hierarchy().levels[Index(level)].forwards_inputs;
-    }
-    return may;
+  bool Forwards(Tensor tensor, int level) const {
+    return level > 0 && tensor == Tensor::kInputs &&
+           space_.hierarchy().levels[Index(level)].forwards_inputs;
   }
+
+  // Machines that forward round what each instance does.
+  double Rounding(int level) const { return rounds_ ? InstancesOf(level) : 0; }
 
   // Of reading for, or adding up, all multiply-accumulates at the innermost level that keeps it.
   double Innermost(Tensor tensor, int level) const {
     const size_t t = static_cast<size_t>(tensor);
-    if (MayForward(tensor, 0, level)) return 0;
     const AccessPrices::Price& price = prices_.levels[Index(level)][t];
     const double macs = problem_.Macs();
     double sharing = 1;
     for (int l = 0; l <= level; ++l) sharing *= Sharing(tensor, l);
-    const double accesses = std::max(macs / sharing, total_[t]);
+    const double accesses = std::max(macs / sharing, total_[t]) - Rounding(level);
     if (tensor != Tensor::kOutputs) return accesses * price.read + macs * price.delivery;
     double partial = total_[t];
     for (int l = level + 1; l < levels_; ++l) partial *= Sharing(tensor, l);
@@ -118,22 +113,28 @@ class Bounds {
   }
 
   // Costs of moving an element between two levels that keep it; of bits only those off chip.
-  void Charge(Tensor tensor, int child, int parent, Objective objective,
-              BoundaryCosts* costs) const {
+  // Returns by how much rounding may lower the sum of all.
+  double Charge(Tensor tensor, int child, int parent, Objective objective,
+                BoundaryCosts* costs) const {
     const size_t t = static_cast<size_t>(tensor);
-    costs->first[t] = costs->again[t] = 0;
-    if (MayForward(tensor, child, parent)) return;
     if (objective == Objective::kBits) {
       const double bits = parent == levels_ - 1 ? space_.widths().bits[t] : 0;
       costs->first[t] = bits;
       costs->again[t] = tensor == Tensor::kOutputs ? 2 * bits : bits;
-      return;
+      return tensor == Tensor::kInputs ? bits * Rounding(parent) : 0;
     }
     const AccessPrices::Price& outer = prices_.levels[Index(parent)][t];
     const AccessPrices::Price& inner = prices_.levels[Index(child)][t];
-    const double down = outer.read + outer.delivery + inner.fill;
+    double down = outer.read + outer.delivery + inner.fill;
+    for (int level = child + 1; level <= parent; ++level) {
+      // What arrives from neighbours counts as no delivery, and as a fill only in part where there
+      // are several arrays.
+      if (Forwards(tensor, level)) down = outer.read + (InstancesOf(level) > 1 ? 0 : inner.fill);
+    }
     costs->first[t] = tensor == Tensor::kOutputs ? outer.update : down;
     costs->again[t] = tensor == Tensor::kOutputs ? outer.update + down : down;
+    if (tensor != Tensor::kInputs) return 0;
+    return outer.read * Rounding(parent) + inner.fill * Rounding(child);
   }
 
   // A tile at the boundary above `boundary` is stored by `child` if no loop between them makes it
@@ -163,59 +164,96 @@ class Bounds {
       BoundaryCosts costs;
       std::vector<BoundaryRoom> rooms(Index(boundary + 1));
       bool charged = false;
+      double slack = 0;
       for (int t = 0; t < kTensors; ++t) {
         const int child = ChildOf(keeps, t, boundary);
         if (child < 0) continue;
         const Tensor tensor = static_cast<Tensor>(t);
         if (StoredBy(tensor, child, boundary)) rooms[Index(child)].holds[Index(t)] = true;
         if (!keeps[Index(boundary + 1)][Index(t)]) continue;  // charged further out
-        Charge(tensor, child, boundary + 1, objective, &costs);
+        slack += Charge(tensor, child, boundary + 1, objective, &costs);
         charged = true;
       }
       for (int level = 0; level <= boundary; ++level) rooms[Index(level)].bits = Room(level);
-      if (charged) cost += LeastTraffic(problem_, space_.widths(), costs, rooms);
+      if (!charged) continue;
+      cost += std::max(0.0, LeastTraffic(problem_, space_.widths(), costs, rooms) - slack);
     }
     return cost;
   }
 
-  // The innermost level that keeps a tensor is any; inside of the outermost on-chip level it may be
-  // held in tiles of any size.
-  double OfOutermost(const Keeps& keeps, Objective objective) const {
-    const int boundary = levels_ - 2;
-    double cost = objective == Objective::kPicojoules ? problem_.Macs() * prices_.mac : 0;
-    BoundaryCosts costs;
-    std::vector<BoundaryRoom> rooms(1);
-    rooms[0].bits = Room(boundary);
-    for (int t = 0; t < kTensors; ++t) {
-      const Tensor tensor = static_cast<Tensor>(t);
-      rooms[0].holds[Index(t)] = keeps[Index(boundary)][Index(t)];
-      const int innermost_possible = keeps[Index(boundary)][Index(t)] ? boundary : levels_ - 1;
-      double innermost = std::numeric_limits<double>::infinity();
-      BoundaryCosts cheapest;
-      bool crosses = false;
-      for (int level = 0; level <= innermost_possible; ++level) {
-        if (!space_.default_keeps()[Index(level)][Index(t)]) continue;
-        innermost = std::min(innermost, Innermost(tensor, level));
-        if (level == levels_ - 1) continue;
-        BoundaryCosts here;
-        Charge(tensor, level, levels_ - 1, objective, &here);
-        if (!crosses || here.first[Index(t)] + here.again[Index(t)] <
-                            cheapest.first[Index(t)] + cheapest.again[Index(t)]) {
-          cheapest = here;
+  // kShared: in the outermost on-chip level, kInside: in others only, kOut: in none.
+  enum class Place { kShared, kInside, kOut };
+
+  bool MayBe(Place place, int t) const {
+    const int shared = levels_ - 2;
+    const auto is_free = [&](int level) {
+      return std::ranges::find(space_.free_keeps(),
+                               std::pair<int, Tensor>{level, static_cast<Tensor>(t)}) !=
+             space_.free_keeps().end();
+    };
+    const auto may_keep = [&](int level) { return space_.default_keeps()[Index(level)][Index(t)]; };
+    if (place == Place::kShared) return may_keep(shared);
+    bool may_inside = false, must_inside = false;
+    for (int level = 0; level < shared; ++level) {
+      may_inside |= may_keep(level);
+      must_inside |= may_keep(level) && !is_free(level);
+    }
+    if (may_keep(shared) && !is_free(shared)) return false;
+    return place == Place::kInside ? may_inside : !must_inside;
+  }
+
+  double LeastOverPlaces(Objective objective) const {
+    static constexpr std::array<Place, 3> kPlaces = {Place::kShared, Place::kInside, Place::kOut};
+    double least = std::numeric_limits<double>::infinity();
+    for (const Place weights : kPlaces) {
+      for (const Place inputs : kPlaces) {
+        for (const Place outputs : kPlaces) {
+          const PerTensor<Place> places = {weights, inputs, outputs};
+          if (!MayBe(weights, 0) || !MayBe(inputs, 1) || !MayBe(outputs, 2)) continue;
+          least = std::min(least, OfPlaces(places, objective));
         }
-        crosses = true;
-      }
-      // Without a level that must hold it, a tensor may come from off chip at every use.
-      const bool may_stay_out = innermost_possible == levels_ - 1;
-      if (objective == Objective::kPicojoules) cost += innermost;
-      if (crosses && !(may_stay_out && objective == Objective::kPicojoules)) {
-        costs.first[Index(t)] = cheapest.first[Index(t)];
-        costs.again[Index(t)] = may_stay_out ? 0 : cheapest.again[Index(t)];
-      } else if (objective == Objective::kBits) {
-        cost += total_[Index(t)] * space_.widths().bits[Index(t)];
       }
     }
-    return cost + LeastTraffic(problem_, space_.widths(), costs, rooms);
+    return least;
+  }
+
+  // Which level inside holds a tensor, and in what tiles, may be as is cheapest.
+  double OfPlaces(const PerTensor<Place>& places, Objective objective) const {
+    const int shared = levels_ - 2, outermost = levels_ - 1;
+    double cost = objective == Objective::kPicojoules ? problem_.Macs() * prices_.mac : 0;
+    double slack = 0;
+    BoundaryCosts costs;
+    std::vector<BoundaryRoom> rooms(1);
+    rooms[0].bits = Room(shared);
+    for (int t = 0; t < kTensors; ++t) {
+      const Tensor tensor = static_cast<Tensor>(t);
+      const Place place = places[Index(t)];
+      rooms[0].holds[Index(t)] = place == Place::kShared;
+      if (place == Place::kOut) {
+        cost += objective == Objective::kPicojoules
+                    ? Innermost(tensor, outermost)
+                    : total_[Index(t)] * space_.widths().bits[Index(t)];
+        continue;
+      }
+      double innermost = std::numeric_limits<double>::infinity();
+      BoundaryCosts cheapest;
+      cheapest.again.fill(innermost);
+      for (int level = 0; level <= shared; ++level) {
+        const bool fills_from_outside = (level == shared) == (place == Place::kShared);
+        if (!space_.default_keeps()[Index(level)][Index(t)]) continue;
+        if (level < shared || place == Place::kShared) {
+          innermost = std::min(innermost, Innermost(tensor, level));
+        }
+        if (!fills_from_outside) continue;
+        BoundaryCosts here;
+        slack = std::max(slack, Charge(tensor, level, outermost, objective, &here));
+        if (here.again[Index(t)] < cheapest.again[Index(t)]) cheapest = here;
+      }
+      costs.first[Index(t)] = cheapest.first[Index(t)];
+      costs.again[Index(t)] = cheapest.again[Index(t)];
+      if (objective == Objective::kPicojoules) cost += innermost;
+    }
+    return cost + std::max(0.0, LeastTraffic(problem_, space_.widths(), costs, rooms) - slack);
   }
 
   int ChildOf(const Keeps& keeps, int t, int boundary) const {
@@ -243,6 +281,7 @@ class Bounds {
   const SearchOptions& options_;
   const Problem& problem_;
   const int levels_;
+  const bool rounds_;
   PerTensor<double> total_ = {};
 };
 

@@ -45,7 +45,15 @@ MappingEvaluator::MappingEvaluator(const MappingSpace& space, const AccessPrices
     : space_(space),
       prices_(prices),
       options_(options),
-      counter_(space.problem(), space.hierarchy(), space.widths()) {}
+      counter_(space.problem(), space.hierarchy(), space.widths()),
+      most_evaluated_(options.max_evaluations),
+      most_tried_(kMostTriesPerEvaluation * options.max_evaluations) {}
+
+void MappingEvaluator::SetFloor(double objective) {
+  floor_ = objective;
+  most_evaluated_ = evaluated_ + options_.max_evaluations;
+  most_tried_ = tried_ + kMostTriesPerEvaluation * options_.max_evaluations;
+}
 
 bool MappingEvaluator::Evaluate(const Candidate& candidate, Score* score) {
   ++tried_;
@@ -56,7 +64,9 @@ bool MappingEvaluator::Evaluate(const Candidate& candidate, Score* score) {
       LatencyOf(counts_, space_.hierarchy(), space_.widths(), options_.cycles_per_mac);
   *score =
       ScoreOf(counts_, latency, EnergyPj(counts_, prices_), space_.widths(), options_.objective);
-  if (evaluated_++ == 0 || *score < best_score_) {
+  ++evaluated_;
+  if (score->objective < floor_) return false;
+  if (evaluated_ == 1 || *score < best_score_) {
     best_ = candidate;
     best_score_ = *score;
   }
@@ -64,8 +74,7 @@ bool MappingEvaluator::Evaluate(const Candidate& candidate, Score* score) {
 }
 
 bool MappingEvaluator::Exhausted() const {
-  return evaluated_ >= options_.max_evaluations ||
-         tried_ >= kMostTriesPerEvaluation * options_.max_evaluations;
+  return evaluated_ >= most_evaluated_ || tried_ >= most_tried_;
 }
 
 }  // namespace bitscape::cost_models

@@ -29,6 +29,10 @@ class MappingEvaluator {
   // Counts the candidate if it fits; false if it does not.
   bool Evaluate(const Candidate& candidate, Score* score);
 
+  // From now on candidates below this objective are refused as if they did not fit; the budget
+  // starts anew.
+  void SetFloor(double objective);
+
   int64_t evaluated() const { return evaluated_; }
   // The budget is used up, or so much was tried that did not fit that the rest is not worth it.
   bool Exhausted() const;
@@ -44,7 +48,9 @@ class MappingEvaluator {
   MappingCounts counts_;
   Candidate best_ = {};
   Score best_score_;
+  double floor_ = 0;
   int64_t evaluated_ = 0, tried_ = 0;
+  int64_t most_evaluated_, most_tried_;
 };
 
 }  // namespace bitscape::cost_models

@@ -9,6 +9,7 @@
 #include "cost_models/mapping/mapping_evaluator.h"
 #include "cost_models/mapping/mapping_moves.h"
 #include "cost_models/mapping/mapping_space.h"
+#include "cost_models/mapping/off_chip_search.h"
 #include "engine/core/status.h"
 
 namespace bitscape::cost_models {
@@ -76,6 +77,13 @@ absl::StatusOr<MappingResult> SearchMapping(const Problem& problem, const Hierar
   BITSCAPE_ASSIGN_OR_RETURN(const MappingSpace space,
                             MappingSpace::Create(problem, hierarchy, constraints, widths));
   MappingEvaluator evaluator(space, prices, options);
+  if (options.objective == MappingObjective::kOffChipTraffic) {
+    BITSCAPE_ASSIGN_OR_RETURN(const Candidate smallest, space.Smallest());
+    SearchOffChip(space, smallest, &evaluator);
+    // What follows only finds less energy: a search that may also stumble on less traffic would do
+    // so for one capacity and not for a larger one.
+    evaluator.SetFloor(evaluator.best_score().objective);
+  }
   for (int run = 0; run < kShortRuns; ++run) {
     BITSCAPE_RETURN_IF_ERROR(RunShort(run, space, constraints, options, &evaluator));
   }

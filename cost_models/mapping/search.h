@@ -43,7 +43,9 @@ enum class MappingObjective { kEnergy, kLatency, kEnergyDelay, kOffChipTraffic }
 
 struct SearchOptions {
   MappingObjective objective = MappingObjective::kEnergy;  // ties: the other of energy and latency
-  int64_t max_evaluations = 20'000;  // of valid mappings; the result depends on nothing else
+  // Of valid mappings; the result depends on nothing else. Off-chip traffic comes on top: there all
+  // tiles of the outermost on-chip level are tried first, so that a larger memory never raises it.
+  int64_t max_evaluations = 50'000;
   double cycles_per_mac = 1;
 };
 
