@@ -4,7 +4,8 @@ from coded_circuits import codebook_mac, log_mac
 from float_circuits import block_integer_dot, float_adder, float_dot, float_mac, float_multiplier
 from integer_circuits import (adder, binary_mac, dot, leading_zero_counter, multiplier, register, shifter, ternary_mac,
                               xnor_dot)
-from scalable_circuits import apart, data_gated, serial_2d, serial_dot, serial_mac, spatial, subword_together
+from scalable_circuits import apart, data_gated, spatial, subword_together
+from serial_circuits import serial_2d, serial_dot, serial_mac
 
 FLOATS = ("e2m1", "e3m2", "e2m3", "e4m3", "e5m2", "e5m10", "e8m7", "e8m23")
 

@@ -85,7 +85,7 @@ def log_mac(bits, fraction_bits, accumulator, linear=""):
 
     suffix = f"_{linear}" if linear else ""
     return Design(f"log_mac_{name}{suffix}_{accumulator}", "log_mac", name, linear or name, accumulator, 1, build,
-                  lambda rng: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1),
+                  lambda rng, _: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1),
                   extra={"fraction_bits": fraction_bits, "table_entries": len(table) if fraction_bits else 0,
                          "table_fraction_bits": scale})
 
@@ -128,7 +128,7 @@ def codebook_mac(entries, element, activation, accumulator, sharing=1):
             return total(form, old, product(form_w, form_a, form, w, a))
         return (old + signed(w, n) * signed(a, m)) & (1 << n_acc) - 1
 
-    def stimulus(rng):
+    def stimulus(rng, _):
         table = [draw_float(rng, form_w) if is_float else draw(rng, n) for _ in range(entries)]
         loads = [{"write": 1, "address": k, "data": value, "w": 0, "a": 0, "first": 1} for k, value in enumerate(table)]
 
@@ -147,4 +147,5 @@ def codebook_mac(entries, element, activation, accumulator, sharing=1):
 
     return Design(f"codebook{entries}_{element}_{activation}_{accumulator}{f'_shared{sharing}' if sharing > 1 else ''}",
                   "codebook_mac", f"codebook{entries}", activation, accumulator, 1, build, stimulus,
-                  extra={"entries": element, "sharing": sharing})
+                  extra={"entries": element, "sharing": sharing}, modes={"single": (None, sharing)},
+                  busy=(entries + 2, entries + 12))

@@ -1,7 +1,20 @@
 """What every circuit of the catalogue has: its row in the data, how it is built, what it must compute."""
 
+import random
 from dataclasses import dataclass, field
 from typing import Callable
+
+
+class Operands(random.Random):
+    """Draws operands: a share of extremes to find mistakes, or none, to measure what usual data does."""
+
+    def __init__(self, seed, extremes=True):
+        super().__init__(seed)
+        self.extremes = extremes
+
+    def rarely(self, probability):
+        return self.extremes and self.random() < probability
+
 
 
 @dataclass
@@ -13,9 +26,11 @@ class Design:
     accumulator: str
     terms: int  # products summed before the accumulator is written
     build: Callable  # (Circuit) -> None
-    stimulus: Callable  # (Random) -> (inputs by cycle, expected outputs by cycle); None where nothing is expected
+    stimulus: Callable  # (Operands, mode) -> (inputs by cycle, expected outputs by cycle); None where nothing is expected
     registered: bool = True  # outputs are read after the clock edge
     extra: dict = field(default_factory=dict)  # parameters of the family
+    modes: dict = field(default_factory=dict)  # "8x4" (weight x activation): what stimulus takes, products a cycle
+    busy: tuple = (2, 12)  # cycles of the stimulus that are typical
 
 
 def bits_of(name):
@@ -34,7 +49,7 @@ def signed(value, bits):
 
 def draw(rng, bits):
     """A code, with the extremes more often than a uniform draw has them."""
-    if rng.random() < 0.2:
+    if rng.rarely(0.2):
         top = 1 << bits - 1
         return rng.choice([0, 1, top - 1, top, (1 << bits) - 1, min(top + 1, (1 << bits) - 1)])
     return rng.getrandbits(bits)
@@ -42,7 +57,7 @@ def draw(rng, bits):
 
 def draw_many(rng, bits, count):
     """`count` codes side by side, as one number."""
-    if rng.random() < 0.1:  # the largest sums
+    if rng.rarely(0.1):  # the largest sums
         code = rng.choice([0, (1 << bits - 1) - 1, 1 << bits - 1])
         codes = [code] * count
     else:
@@ -69,7 +84,7 @@ def summing_stimulus(rng, operands, step, zero=0, cycles=12, latency=1):
     inputs, expected, value = [], [None] * latency, zero
     for cycle in range(cycles):
         ports, operand = operands(rng)
-        first = int(cycle == 0 or rng.random() < 0.15)
+        first = int(cycle == 0 or rng.rarely(0.15))
         value = step(zero if first else value, operand)
         inputs.append({**ports, "first": first})
         expected.append({"sum": value})

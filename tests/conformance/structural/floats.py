@@ -7,8 +7,8 @@ unbounded exponent) below the smallest normal becomes zero.
 
 from dataclasses import dataclass
 
-from arithmetic import (Number, add, add_numbers, constant, extend, is_less, leading_zeros, minimum, multiply, resize,
-                        select_number, shift_left, shift_right, subtract, subtract_numbers, unsigned)
+from arithmetic import (Number, add, add_numbers, constant, leading_zeros, minimum, multiply, resize, select_number,
+                        shift_left, shift_right, subtract, subtract_numbers, unsigned)
 from hdl import ONE, ZERO
 
 
@@ -105,7 +105,7 @@ def shift_amount(c, number, limit):
     bits = resize(number, max(width, len(number.bits)))
     sign = number.bits[-1] if number.low < 0 else ZERO
     upper = bits[width:len(bits) - 1] if number.low < 0 else bits[width:]
-    return bits[:width], c.and_(c.any(upper), c.inv(sign)), sign
+    return bits[:width], c.and_(c.any(upper), c.inv(sign))
 
 
 def round_and_pack(c, sign, exponent, significand, form, max_zeros):
@@ -167,7 +167,7 @@ def round_and_pack(c, sign, exponent, significand, form, max_zeros):
 def _shift_out(c, significand, amount, enable):
     """Right shift by `amount` where `enable`, keeping a sticky bit."""
     limit = len(significand)
-    bits, beyond, _ = shift_amount(c, amount, limit)
+    bits, beyond = shift_amount(c, amount, limit)
     shifted = shift_right(c, significand, c.mask(enable, bits), sticky=True)
     gone = c.and_(beyond, enable)
     return [c.mux(gone, c.any(significand), shifted[0])] + [c.and_(c.inv(gone), x) for x in shifted[1:]]

@@ -15,7 +15,7 @@ def adder(bits, kind="ripple"):
 
     suffix = "" if kind == "ripple" else f"_{kind}"
     return Design(f"add_{bits}{suffix}", "adder", "", "", f"int{bits}", 1, build,
-                  lambda rng: stateless_stimulus(rng, operands, lambda x: x), registered=False, extra={"carry": kind})
+                  lambda rng, _: stateless_stimulus(rng, operands, lambda x: x), registered=False, extra={"carry": kind})
 
 
 def multiplier(weight, activation):
@@ -32,14 +32,14 @@ def multiplier(weight, activation):
         return {"w": w, "a": a}, x * y & (1 << n + m) - 1
 
     return Design(f"mul_{weight}_{activation}", "multiplier", weight, activation, "", 1, build,
-                  lambda rng: stateless_stimulus(rng, operands, lambda x: x), registered=False)
+                  lambda rng, _: stateless_stimulus(rng, operands, lambda x: x), registered=False)
 
 
 def register(bits):
     def build(c):
         c.output("out", c.register(c.input("in", bits)))
 
-    def stimulus(rng):
+    def stimulus(rng, _):
         values = [draw(rng, bits) for _ in range(6)]
         return [{"in": x} for x in values], [{"out": x} for x in values]
 
@@ -58,7 +58,7 @@ def shifter(bits):
         return {"in": value, "amount": amount}, (value << amount) & (1 << bits) - 1
 
     return Design(f"shift_{bits}", "shifter", "", "", f"int{bits}", 1, build,
-                  lambda rng: stateless_stimulus(rng, operands, lambda x: x), registered=False, extra={"stages": steps})
+                  lambda rng, _: stateless_stimulus(rng, operands, lambda x: x), registered=False, extra={"stages": steps})
 
 
 def leading_zero_counter(bits):
@@ -72,7 +72,7 @@ def leading_zero_counter(bits):
         return {"in": value}, bits - value.bit_length()
 
     return Design(f"leading_zeros_{bits}", "leading_zeros", "", "", f"int{bits}", 1, build,
-                  lambda rng: stateless_stimulus(rng, operands, lambda x: x), registered=False)
+                  lambda rng, _: stateless_stimulus(rng, operands, lambda x: x), registered=False)
 
 
 def dot(weight, activation, accumulator, terms, tree="separate", kind="ripple"):
@@ -112,7 +112,7 @@ def dot(weight, activation, accumulator, terms, tree="separate", kind="ripple"):
         ys = [signed(y, m) if signs[1] else y for y in activations]
         return {"w": w, "a": a}, sum(x * y for x, y in zip(xs, ys))
 
-    def stimulus(rng):
+    def stimulus(rng, _):
         return summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1)
 
     family = "integer_mac" if terms == 1 else "integer_dot"
@@ -161,7 +161,7 @@ def binary_mac(activation, accumulator, terms=1):
 
     prefix = "binary_mac" if terms == 1 else f"binary_dot{terms}"
     return Design(f"{prefix}_{activation}_{accumulator}", "binary_mac", "binary", activation, accumulator, terms, build,
-                  lambda rng: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1))
+                  lambda rng, _: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1))
 
 
 def xnor_dot(accumulator, terms):
@@ -193,7 +193,7 @@ def xnor_dot(accumulator, terms):
         return {"w": w, "a": a}, terms - 2 * bin(w ^ a).count("1")
 
     return Design(f"xnor_dot{terms}_{accumulator}", "xnor_dot", "binary", "binary", accumulator, terms, build,
-                  lambda rng: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1))
+                  lambda rng, _: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1))
 
 
 def ternary_mac(activation, accumulator, terms=1, gated=False):
@@ -237,5 +237,5 @@ def ternary_mac(activation, accumulator, terms=1, gated=False):
     prefix = "ternary_mac" if terms == 1 else f"ternary_dot{terms}"
     return Design(f"{prefix}_{activation}_{accumulator}{'_gated' if gated else ''}", "ternary_mac", "ternary", activation,
                   accumulator, terms, build,
-                  lambda rng: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1),
+                  lambda rng, _: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1),
                   extra={"zero_gated": gated})

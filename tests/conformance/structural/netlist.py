@@ -96,6 +96,26 @@ class Netlist:
                 results.append(self._read(value, lanes))
         return results
 
+    def switching(self, stimuli, start, stop):
+        """Area (NAND2) of the cells whose output differs from the cycle before, and of the flip-flops among them, a cycle
+        and lane, on average over the cycles from `start` (at least 1) to `stop`. Glitches don't count."""
+        lanes = len(stimuli)
+        mask = (1 << lanes) - 1
+        value = {"0": 0, "1": mask, "x": 0}
+        value.update({q: 0 for _, q in self.flip_flops})
+        value.update({bit: 0 for bits in self.inputs.values() for bit in bits if isinstance(bit, int)})
+        gates = flip_flops = 0
+        for cycle in range(stop):
+            before = dict(value)
+            self._apply(value, [lane[cycle] for lane in stimuli])
+            self._settle(value, mask)
+            if cycle >= start:
+                gates += sum((before[out] ^ value[out]).bit_count() * GATES[kind][0] for out, kind, _ in self.gates)
+                flip_flops += sum((value[q] ^ value[d]).bit_count() for d, q in self.flip_flops) * FLIP_FLOP_AREA
+            value.update([(q, value[d]) for d, q in self.flip_flops])
+        share = 2 * lanes * (stop - start)
+        return (gates + flip_flops) / share, flip_flops / share
+
     def _apply(self, value, ports):
         for name, bits in self.inputs.items():
             if name == "clk":
