@@ -1,7 +1,6 @@
 #include "tests/cost_models/timeloop_cases.h"
 
 #include <gtest/gtest.h>
-#include <yaml-cpp/yaml.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,6 +9,9 @@
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <utility>
+
+#include "proto/spec/yaml_tree.h"
 
 namespace bitscape::cost_models {
 namespace {
@@ -63,25 +65,63 @@ std::optional<Number> NumberOf(std::string_view text) {
   return error == std::errc() ? std::optional(number) : std::nullopt;
 }
 
+// A node of a document; null where there is none.
+class Yaml {
+ public:
+  Yaml(const spec::YamlTree* tree, int node) : tree_(tree), node_(node) {}
+
+  explicit operator bool() const { return node_ >= 0; }
+  Yaml operator[](std::string_view key) const {
+    for (size_t i = 0; i + 1 < children().size(); i += 2) {
+      if (at(children()[i]).scalar == key) return {tree_, children()[i + 1]};
+    }
+    return {tree_, -1};
+  }
+  std::vector<Yaml> Items() const {
+    std::vector<Yaml> items;
+    for (const int child : children()) items.emplace_back(tree_, child);
+    return items;
+  }
+  std::string Text() const { return node_ < 0 ? "" : at(node_).scalar; }
+  template <typename Number>
+  Number As() const {
+    const std::string text = Text();
+    const std::optional<Number> number = NumberOf<Number>(text);
+    EXPECT_TRUE(number.has_value()) << text;
+    return number.value_or(0);
+  }
+
+ private:
+  const spec::YamlNode& at(int node) const { return tree_->nodes[static_cast<size_t>(node)]; }
+  const std::vector<int>& children() const {
+    static const std::vector<int> kNone;
+    return node_ < 0 ? kNone : at(node_).children;
+  }
+
+  const spec::YamlTree* tree_;
+  int node_;
+};
+
 // "shared_glb[1..1]" is "shared_glb".
 std::string PlainName(const std::string& name) { return name.substr(0, name.find('[')); }
 
-Problem ReadProblem(const YAML::Node& node) {
+Problem ReadProblem(const Yaml& node) {
   Problem problem;
-  const YAML::Node instance = node["instance"];
-  for (const YAML::Node& dim : node["shape"]["dimensions"]) {
-    const std::string name = dim.as<std::string>();
-    problem.size[IndexOf(DimNamed(name[0]))] = instance[name].as<int64_t>();
+  const Yaml instance = node["instance"];
+  for (const Yaml& dim : node["shape"]["dimensions"].Items()) {
+    const std::string name = dim.Text();
+    problem.size[IndexOf(DimNamed(name[0]))] = instance[name].As<int64_t>();
   }
   // Inputs: [[N], [C], [[R, Wdilation], [P, Wstride]], ...]: which coefficient goes with which
   // index.
-  for (const YAML::Node& space : node["shape"]["data_spaces"]) {
-    if (space["name"].as<std::string>() != "Inputs") continue;
-    for (const YAML::Node& axis : space["projection"]) {
-      for (const YAML::Node& term : axis) {
-        if (term.size() < 2) continue;
-        const int64_t value = instance[term[1].as<std::string>()].as<int64_t>();
-        const std::string dim = term[0].as<std::string>();
+  for (const Yaml& space : node["shape"]["data_spaces"].Items()) {
+    if (space["name"].Text() != "Inputs") continue;
+    for (const Yaml& axis : space["projection"].Items()) {
+      for (const Yaml& pair : axis.Items()) {
+        const std::vector<Yaml> terms = pair.Items();
+        if (terms.size() < 2) continue;
+        const int64_t value = instance[terms[1].Text()].As<int64_t>();
+        const std::string dim = terms[0].Text();
         int64_t& target = dim == "P"   ? problem.stride_h
                           : dim == "Q" ? problem.stride_w
                           : dim == "R" ? problem.dilation_h
@@ -99,14 +139,14 @@ struct Machine {
   std::string multiplier;
 };
 
-Machine ReadMachine(const YAML::Node& node) {
+Machine ReadMachine(const Yaml& node) {
   Machine machine;
   int64_t inner_x = 1, inner_y = 1;  // instances of the next inner level
-  const YAML::Node local = node["subtree"][0]["local"];
+  const std::vector<Yaml> local = node["subtree"].Items().at(0)["local"].Items();
   for (size_t i = local.size(); i-- > 0;) {
-    const YAML::Node attributes = local[i]["attributes"];
-    const int64_t x = attributes["meshX"].as<int64_t>(), y = attributes["meshY"].as<int64_t>();
-    const std::string name = PlainName(local[i]["name"].as<std::string>());
+    const Yaml attributes = local[i]["attributes"];
+    const int64_t x = attributes["meshX"].As<int64_t>(), y = attributes["meshY"].As<int64_t>();
+    const std::string name = PlainName(local[i]["name"].Text());
     if (i + 1 == local.size()) {
       machine.multiplier = name;
     } else {
@@ -115,19 +155,19 @@ Machine ReadMachine(const YAML::Node& node) {
       level.fanout_x = inner_x / x;
       level.fanout_y = inner_y / y;
       level.forwards_inputs = true;
-      const double width = attributes["width"].as<double>();
-      if (local[i]["class"].as<std::string>() == "dummy_storage") {
+      const double width = attributes["width"].As<double>();
+      if (local[i]["class"].Text() == "dummy_storage") {
         level.may_hold = {false, false, false};
       } else if (attributes["depth"]) {
-        level.capacity_bits = attributes["depth"].as<double>() * width;
+        level.capacity_bits = attributes["depth"].As<double>() * width;
       }
       const auto bits = [&](const char* bandwidth) {
-        return attributes[bandwidth] ? attributes[bandwidth].as<double>() * width : 0.0;
+        return attributes[bandwidth] ? attributes[bandwidth].As<double>() * width : 0.0;
       };
       level.read_bits_per_cycle = bits("read_bandwidth");
       level.write_bits_per_cycle = bits("write_bandwidth");
       level.shared_bits_per_cycle = bits("shared_bandwidth");
-      if (level.may_hold[0]) machine.widths.bits.fill(attributes["datawidth"].as<double>());
+      if (level.may_hold[0]) machine.widths.bits.fill(attributes["datawidth"].As<double>());
       machine.hierarchy.levels.push_back(std::move(level));
     }
     inner_x = x;
@@ -143,38 +183,37 @@ size_t LevelNamed(const Hierarchy& hierarchy, std::string_view name) {
 }
 
 // "N=1,C=1"
-void ReadFactors(const YAML::Node& target, PerDim<int64_t>* bounds) {
+void ReadFactors(const Yaml& target, PerDim<int64_t>* bounds) {
   if (!target["factors"]) return;
-  const std::string text = target["factors"].as<std::string>();
+  const std::string text = target["factors"].Text();
   for (const std::string_view factor : Split(text, ',')) {
     (*bounds)[IndexOf(DimNamed(factor[0]))] = NumberOf<int64_t>(factor.substr(2)).value();
   }
 }
 
-MappingConstraints ReadConstraints(const YAML::Node& node, const Hierarchy& hierarchy) {
+MappingConstraints ReadConstraints(const Yaml& node, const Hierarchy& hierarchy) {
   MappingConstraints constraints;
   constraints.levels.resize(hierarchy.levels.size());
-  for (const YAML::Node& target : node["targets"]) {
-    LevelConstraint& level =
-        constraints.levels[LevelNamed(hierarchy, target["target"].as<std::string>())];
-    const std::string type = target["type"].as<std::string>();
+  for (const Yaml& target : node["targets"].Items()) {
+    LevelConstraint& level = constraints.levels[LevelNamed(hierarchy, target["target"].Text())];
+    const std::string type = target["type"].Text();
     if (type == "bypass") {
       for (const bool keeps : {true, false}) {
-        for (const YAML::Node& tensor : target[keeps ? "keep" : "bypass"]) {
-          level.keeps[static_cast<size_t>(*TensorNamed(tensor.as<std::string>()))] = keeps;
+        for (const Yaml& tensor : target[keeps ? "keep" : "bypass"].Items()) {
+          level.keeps[static_cast<size_t>(*TensorNamed(tensor.Text()))] = keeps;
         }
       }
     } else if (type == "temporal") {
       ReadFactors(target, &level.temporal);
-      for (const char dim : target["permutation"].as<std::string>()) {
+      for (const char dim : target["permutation"].Text()) {
         level.order.push_back(DimNamed(dim));
       }
     } else {
       EXPECT_EQ(type, "spatial");
       ReadFactors(target, &level.spatial);
       // The first `split` dimensions go over x, the others over y.
-      const std::string order = target["permutation"].as<std::string>();
-      const size_t split = target["split"].as<size_t>();
+      const std::string order = target["permutation"].Text();
+      const size_t split = target["split"].As<size_t>();
       level.on_x.emplace();
       level.on_y.emplace();
       for (size_t i = 0; i < order.size(); ++i) {
@@ -185,19 +224,19 @@ MappingConstraints ReadConstraints(const YAML::Node& node, const Hierarchy& hier
   return constraints;
 }
 
-AccessPrices ReadPrices(const YAML::Node& node, const Machine& machine,
+AccessPrices ReadPrices(const Yaml& node, const Machine& machine,
                         std::vector<double>* leakage_per_cycle) {
   AccessPrices prices;
   prices.levels.resize(machine.hierarchy.levels.size());
   leakage_per_cycle->resize(machine.hierarchy.levels.size());
-  for (const YAML::Node& table : node["tables"]) {
-    std::string name = table["name"].as<std::string>();
+  for (const Yaml& table : node["tables"].Items()) {
+    std::string name = table["name"].Text();
     name = PlainName(name.substr(name.find('.') + 1));
     AccessPrices::Price price;
     double leakage = 0;
-    for (const YAML::Node& action : table["actions"]) {
-      const std::string what = action["name"].as<std::string>();
-      const double energy = action["energy"].as<double>();
+    for (const Yaml& action : table["actions"].Items()) {
+      const std::string what = action["name"].Text();
+      const double energy = action["energy"].As<double>();
       if (what == "read") price.read = energy;
       if (what == "write") price.fill = energy;
       if (what == "update") price.update = energy;
@@ -293,7 +332,10 @@ TimeloopStats ReadStats(const std::string& text, const std::string& multiplier) 
 TimeloopCase ReadCase(const fs::path& folder) {
   TimeloopCase result;
   result.name = (folder.parent_path().filename() / folder.filename()).string();
-  const YAML::Node input = YAML::LoadFile((folder / "input.yaml").string());
+  const auto tree = spec::ParseYaml(ReadText(folder / "input.yaml"), "input.yaml");
+  EXPECT_TRUE(tree.ok()) << tree.status();
+  if (!tree.ok()) return result;
+  const Yaml input(&*tree, tree->root);
   Machine machine = ReadMachine(input["architecture"]);
   result.problem = ReadProblem(input["problem"]);
   result.constraints = ReadConstraints(input["architecture_constraints"], machine.hierarchy);
