@@ -39,7 +39,7 @@ def log_mac(bits, fraction_bits, accumulator, linear=""):
     looked up, its integer shifts; the sum is linear. linear: the activation is that integer and is shifted instead."""
     n_acc, table = bits_of(accumulator), powers(fraction_bits)
     m = bits_of(linear) if linear else bits
-    name = f"log{bits}" + {0: "", 1: "_sqrt2"}.get(fraction_bits, f"_root{1 << fraction_bits}")
+    name = f"log{bits}" + {0: "", 1: ":sqrt2"}.get(fraction_bits, f":root{1 << fraction_bits}")
     scale = TABLE_FRACTION if fraction_bits else 0
 
     def build(c):
@@ -84,7 +84,7 @@ def log_mac(bits, fraction_bits, accumulator, linear=""):
         return {"w": w, "a": a}, -value if negative else value
 
     suffix = f"_{linear}" if linear else ""
-    return Design(f"log_mac_{name}{suffix}_{accumulator}", "log_mac", name, linear or name, accumulator, 1, build,
+    return Design(f"log_mac_{name.replace(':', '_')}{suffix}_{accumulator}", "log_mac", name, linear or name, accumulator, 1, build,
                   lambda rng, _: summing_stimulus(rng, operands, lambda old, x: (old + x) & (1 << n_acc) - 1),
                   extra={"fraction_bits": fraction_bits, "table_entries": len(table) if fraction_bits else 0,
                          "table_fraction_bits": scale})
