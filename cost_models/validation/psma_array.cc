@@ -108,10 +108,7 @@ class Array {
         spurious_(spurious_per_level),
         tree_(TreeOf(design, precision)) {
     for (const PsmaPrecision& other : PrecisionsOf(design)) trees_.push_back(TreeOf(design, other));
-    if (design.groups == Groups::kSerial) {
-      outer_cycles_ = precision.weight_bits / 2;
-      cycles_ = outer_cycles_ * precision.activation_bits / 2;
-    }
+    if (design.groups == Groups::kSerial) outer_cycles_ = precision.weight_bits / 2;
   }
 
   PsmaCost Price() {
@@ -174,21 +171,17 @@ class Array {
   }
 
   void Accumulators() {
-    int built_bits = 0;
+    const auto [built_bits, used_bits, cycles] = SumsOf(design_, precision_);
     std::set<int> layouts;
-    for (const Tree& tree : trees_) {
-      built_bits = std::max(built_bits, tree.levels.back().outputs * tree.sum_bits);
-      layouts.insert(tree.levels.back().outputs);
-    }
+    for (const Tree& tree : trees_) layouts.insert(tree.levels.back().outputs);
     const int outputs = tree_.levels.back().outputs;
-    const int used_bits = outputs * tree_.sum_bits;
     const int ways = static_cast<int>(layouts.size());
     const Part sums = ClockedRegister(built_bits, used_bits, technology_);
     const double logic_pj = Copies(outputs, technology_.Adder(tree_.sum_bits)).energy_pj +
                             technology_.Multiplexer(used_bits, ways).energy_pj;
     Add(technology_.Adder(built_bits).area_um2 +
             technology_.Multiplexer(built_bits, ways).area_um2 + sums.built.area_um2,
-        OnceIn(cycles_, Spurious() * logic_pj, sums.used.energy_pj));
+        OnceIn(cycles, Spurious() * logic_pj, sums.used.energy_pj));
   }
 
   const PsmaDesign& design_;
@@ -197,8 +190,8 @@ class Array {
   const double spurious_;
   const Tree tree_;
   std::vector<Tree> trees_;
-  int cycles_ = 1, outer_cycles_ = 1;
-  double depth_ = 0;  // levels of adders since the last register
+  int outer_cycles_ = 1;  // additions to the inner sum for one to the outer
+  double depth_ = 0;      // levels of adders since the last register
   double area_um2_ = 0, energy_pj_ = 0;
 };
 
@@ -235,6 +228,19 @@ absl::StatusOr<PsmaDesign> ParsePsmaDesign(std::string_view name) {
   }
   design.subword = name[30] == '1';
   return design;
+}
+
+PsmaSums SumsOf(const PsmaDesign& design, PsmaPrecision precision) {
+  const auto bits = [](const Tree& tree) { return tree.levels.back().outputs * tree.sum_bits; };
+  PsmaSums sums;
+  for (const PsmaPrecision& other : PrecisionsOf(design)) {
+    sums.built_bits = std::max(sums.built_bits, bits(TreeOf(design, other)));
+  }
+  sums.used_bits = bits(TreeOf(design, precision));
+  if (design.groups == Groups::kSerial) {
+    sums.cycles = precision.weight_bits / 2 * (precision.activation_bits / 2);
+  }
+  return sums;
 }
 
 PsmaCost PricePsma(const PsmaDesign& design, PsmaPrecision precision, const Technology& technology,

@@ -36,6 +36,13 @@ struct PsmaPrecision {
   int activation_bits = 8, weight_bits = 8;  // 8, 4 or 2, the activation's not below the weight's
 };
 
+// The accumulators' registers of the whole array: what is built, what a precision uses, and how
+// many cycles a sum takes.
+struct PsmaSums {
+  int built_bits = 0, used_bits = 0, cycles = 1;
+};
+PsmaSums SumsOf(const PsmaDesign& design, PsmaPrecision precision);
+
 struct PsmaCost {
   double area_um2 = 0;
   double fj_per_op = 0;  // a multiply-accumulate is two operations

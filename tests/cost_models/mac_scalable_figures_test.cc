@@ -95,6 +95,26 @@ TEST(CamusRelations, HoldWithinTheirBounds) {
   }
 }
 
+// BitFusion (Sharma et al., ISCA 2018), its published synthesis at 45 nm, 500 MHz: one element of
+// n bits that also takes 2 bits (bitfusion_systolic_synth_45nm.csv, N = M = 1), a sum of 2 n bits.
+TEST(BitFusion, AreaOfItsScalableElements) {
+  struct Row {
+    std::vector<int> widths;
+    double area_um2;
+  };
+  for (const Row& row :
+       {Row{{2, 4}, 431.474398}, Row{{2, 4, 8}, 1733.129989}, Row{{2, 4, 8, 16}, 7492.413585}}) {
+    const int bits = row.widths.back();
+    const MacOperands operands = Of(bits, bits, 2 * bits);
+    const MacCost cost = Use("dnc_sum_together", operands, operands,
+                             {.weight_widths = row.widths, .activation_widths = row.widths});
+    const double deviation = 100 * (cost.area_um2 / row.area_um2 - 1);
+    std::printf("%2d down to 2 bits: published %.0f um2, model %.0f (%+.0f %%)\n", bits,
+                row.area_um2, cost.area_um2, deviation);
+    EXPECT_LE(std::abs(deviation), 30);
+  }
+}
+
 TEST(VoltageScaling, MoonsFactorIsReproducedByItsFittedShare) {
   const MacDesign scaled{.scales_voltage = true};
   const auto at = [](int bits, const MacDesign& design) {

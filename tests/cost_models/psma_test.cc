@@ -8,8 +8,10 @@
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "cost_models/mac/scalable.h"
 #include "cost_models/validation/psma_compare.h"
 
 namespace bitscape::cost_models {
@@ -87,6 +89,96 @@ TEST(Psma, TheSpuriousShareIsTheBestAt200MHz) {
     std::printf("%g: lowest rank correlation %.3f\n", other, lowest(other));
     EXPECT_LT(lowest(other), lowest(kSpuriousPerLevel)) << other;
   }
+}
+
+struct RegisterPower {
+  double clock_ns, milliwatts;
+  PsmaDesign design;
+  PsmaPrecision precision;
+};
+std::vector<RegisterPower> RegisterPowers() {
+  std::ifstream file(PSMA_REGISTERS);
+  std::vector<RegisterPower> rows;
+  for (std::string line; std::getline(file, line);) {
+    if (line[0] == '#' || line.starts_with("clock_ns")) continue;
+    std::stringstream cells(line);
+    std::string clock, name, precision, milliwatts;
+    std::getline(cells, clock, ',');
+    std::getline(cells, name, ',');
+    std::getline(cells, precision, ',');
+    std::getline(cells, milliwatts, ',');
+    rows.push_back({.clock_ns = std::stod(clock),
+                    .milliwatts = std::stod(milliwatts),
+                    .design = *ParsePsmaDesign(name),
+                    .precision = {precision[0] - '0', precision[2] - '0'}});
+  }
+  return rows;
+}
+
+// Power of an array's sums = bits that are clocked x p + bits that change x q, by least squares of
+// the relative error; the share is p / (p + q).
+TEST(Psma, TheShareOfAnIdleRegisterIsItsFit) {
+  for (const double clock_ns : {1.0, 5.0}) {
+    double aa = 0, ab = 0, bb = 0, a = 0, b = 0;
+    std::vector<std::pair<double, double>> points;
+    for (const RegisterPower& row : RegisterPowers()) {
+      if (row.clock_ns != clock_ns || row.design.groups == PsmaDesign::Groups::kSerial) continue;
+      const PsmaSums sums = SumsOf(row.design, row.precision);
+      const double built = sums.built_bits / row.milliwatts;
+      const double used = sums.used_bits / row.milliwatts;
+      points.emplace_back(built, used);
+      aa += built * built;
+      ab += built * used;
+      bb += used * used;
+      a += built;
+      b += used;
+    }
+    const double p = (a * bb - b * ab) / (aa * bb - ab * ab);
+    const double q = (b * aa - a * ab) / (aa * bb - ab * ab);
+    double error = 0;
+    for (const auto& [built, used] : points) {
+      error += std::abs(p * built + q * used - 1) / static_cast<double>(points.size());
+    }
+    std::printf("%g ns: idle share %.3f, mean error of %zu rows %.1f %%\n", clock_ns, p / (p + q),
+                points.size(), 100 * error);
+    EXPECT_NEAR(p / (p + q), kIdleRegisterShare, 0.005);
+    EXPECT_LT(error, 0.17);
+  }
+}
+
+// LOOM's sums are clocked once in so many cycles: power = (1 + (cycles - 1) share) / cycles of what
+// it takes at 2 x 2, where every cycle ends a sum.
+TEST(Psma, TheShareOfAGatedRegisterIsItsMean) {
+  double mean = 0;
+  int rows = 0;
+  for (const double clock_ns : {1.0, 5.0}) {
+    const auto clocked = [](const RegisterPower& row) {
+      const PsmaSums sums = SumsOf(row.design, row.precision);
+      return kIdleRegisterShare * sums.built_bits + (1 - kIdleRegisterShare) * sums.used_bits;
+    };
+    std::vector<RegisterPower> loom;
+    for (const RegisterPower& row : RegisterPowers()) {
+      const PsmaDesign& design = row.design;
+      if (row.clock_ns == clock_ns && design.groups == PsmaDesign::Groups::kSerial &&
+          !design.level4.add_weights && !design.level3.add_weights) {
+        loom.push_back(row);
+      }
+    }
+    ASSERT_EQ(loom.size(), 5);
+    const auto every = std::ranges::find_if(
+        loom, [](const RegisterPower& row) { return row.precision.activation_bits == 2; });
+    for (const RegisterPower& row : loom) {
+      const int cycles = SumsOf(row.design, row.precision).cycles;
+      if (cycles == 1) continue;
+      const double part = row.milliwatts / clocked(row) / (every->milliwatts / clocked(*every));
+      const double share = (part * cycles - 1) / (cycles - 1);
+      EXPECT_GT(share, 0.08);
+      EXPECT_LT(share, 0.15);
+      mean += share;
+      ++rows;
+    }
+  }
+  EXPECT_NEAR(mean / rows, kGatedRegisterShare, 0.005);
 }
 
 TEST(Psma, SharingOutputsNeedsFewerAccumulators) {
