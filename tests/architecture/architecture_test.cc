@@ -72,6 +72,7 @@ const std::map<std::string, std::vector<std::string>> kMayInclude = {
       "engine/formats/", "engine/quantize/", "engine/network/"}},
     {"cost_models/accelerators/",
      {"cost_models/", "engine/core/", "engine/formats/", "engine/quantize/", "engine/network/"}},
+    {"cost_models/validation/", {"cost_models/", "engine/core/", "engine/quantize/"}},
     {"server/specs/", {"server/trials/", "engine/", "cost_models/", "proto/", "bitscape/v1/"}},
     {"server/trials/", {"engine/", "cost_models/"}},
     {"server/store/", {"server/trials/", "engine/", "cost_models/"}},
