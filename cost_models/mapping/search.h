@@ -45,7 +45,7 @@ struct SearchOptions {
   MappingObjective objective = MappingObjective::kEnergy;  // ties: the other of energy and latency
   // Of valid mappings; the result depends on nothing else. Off-chip traffic comes on top: there all
   // tiles of the outermost on-chip level are tried first, so that a larger memory never raises it.
-  int64_t max_evaluations = 50'000;
+  int64_t max_evaluations = 100'000;
   double cycles_per_mac = 1;
 };
 
