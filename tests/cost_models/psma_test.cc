@@ -75,19 +75,24 @@ TEST(Psma, RanksOfAreaAndEnergyFollowTheSynthesis) {
   }
 }
 
-// What the one fitted parameter is worth. The rows at 1 GHz have no part in it.
-TEST(Psma, TheSpuriousShareIsTheBestAt200MHz) {
-  const auto lowest = [](double spurious) {
+// What the one fitted parameter is worth.
+TEST(Psma, TheSpuriousShareIsTheBestAtEitherClock) {
+  const auto lowest = [](double spurious, double clock_ns) {
     double least = 1;
     for (const PsmaCorrelation& result : ComparePsma(Rows(), Node28(), spurious)) {
-      if (result.precision && result.clock_ns == 5)
+      if (result.precision && result.clock_ns == clock_ns) {
         least = std::min(least, result.rank_correlation);
+      }
     }
     return least;
   };
-  for (const double other : {0.0, 0.2, 0.5, 2.0}) {
-    std::printf("%g: lowest rank correlation %.3f\n", other, lowest(other));
-    EXPECT_LT(lowest(other), lowest(kSpuriousPerLevel)) << other;
+  for (const double clock_ns : {1.0, 5.0}) {
+    const double best = lowest(kSpuriousPerLevel, clock_ns);
+    for (const double other : {0.0, 0.2, 0.5, 2.0}) {
+      std::printf("%g ns, %g: lowest rank correlation %.3f\n", clock_ns, other,
+                  lowest(other, clock_ns));
+      EXPECT_LT(lowest(other, clock_ns), best) << other;
+    }
   }
 }
 
