@@ -59,7 +59,7 @@ bool MappingEvaluator::Evaluate(const Candidate& candidate, Score* score) {
   ++tried_;
   if (!space_.Fits(candidate)) return false;
   space_.Render(candidate, &mapping_);
-  counter_.Count(mapping_, &counts_);
+  if (!counter_.Count(mapping_, &counts_)) return false;
   const MappingLatency latency =
       LatencyOf(counts_, space_.hierarchy(), space_.widths(), options_.cycles_per_mac);
   *score =

@@ -11,6 +11,7 @@ namespace bitscape::cost_models {
 namespace {
 
 constexpr size_t kMostSteps = 40;
+constexpr int64_t kMostSize = 1 << 24;
 constexpr std::array<std::string_view, kTensors> kTensorNames = {"weights", "inputs", "outputs"};
 
 size_t Index(int level) { return static_cast<size_t>(level); }
@@ -70,11 +71,10 @@ absl::StatusOr<MappingSpace> MappingSpace::Create(const Problem& problem,
     return absl::InvalidArgumentError(fmt::format("constraints of {} levels for a hierarchy of {}",
                                                   constraints.levels.size(), count));
   }
-  for (int dim = 0; dim < kDims; ++dim) {
-    if (problem.size[static_cast<size_t>(dim)] < 1) {
-      return absl::InvalidArgumentError(fmt::format("dimension {} has size {}: at least 1",
-                                                    kDimNames[static_cast<size_t>(dim)],
-                                                    problem.size[static_cast<size_t>(dim)]));
+  for (size_t dim = 0; dim < kDims; ++dim) {
+    if (problem.size[dim] < 1 || problem.size[dim] > kMostSize) {
+      return absl::InvalidArgumentError(fmt::format("dimension {} has size {}: 1 to {}",
+                                                    kDimNames[dim], problem.size[dim], kMostSize));
     }
   }
   for (const HierarchyLevel& level : hierarchy.levels) {

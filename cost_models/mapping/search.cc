@@ -28,8 +28,9 @@ int64_t ShareOf(const SearchOptions& options, double share) {
 }
 
 // A free search takes a dataflow in some of its short runs: each is a good start for some layers.
-absl::Status RunShort(int run, const MappingSpace& space, const MappingConstraints& constraints,
-                      const SearchOptions& options, MappingEvaluator* evaluator) {
+absl::Status RunShort(int run, const MappingSpace& space, const Candidate& smallest,
+                      const MappingConstraints& constraints, const SearchOptions& options,
+                      MappingEvaluator* evaluator) {
   static constexpr Dataflow kStarts[kShortRuns] = {Dataflow::kAny,
                                                    Dataflow::kRowStationary,
                                                    Dataflow::kOutputStationary,
@@ -44,14 +45,13 @@ absl::Status RunShort(int run, const MappingSpace& space, const MappingConstrain
     BITSCAPE_ASSIGN_OR_RETURN(
         const MappingSpace part,
         MappingSpace::Create(space.problem(), space.hierarchy(), start, space.widths()));
-    const absl::StatusOr<Candidate> smallest = part.Smallest();
-    if (smallest.ok()) {  // else a tensor that is to stay does not fit where it should
+    const absl::StatusOr<Candidate> first = part.Smallest();
+    if (first.ok()) {  // else a tensor that is to stay does not fit where it should
       MoveGenerator moves(part, seed);
-      Anneal(*smallest, share, kHot, &moves, evaluator);
+      Anneal(*first, share, kHot, &moves, evaluator);
       return absl::OkStatus();
     }
   }
-  BITSCAPE_ASSIGN_OR_RETURN(const Candidate smallest, space.Smallest());
   MoveGenerator moves(space, seed);
   Anneal(smallest, share, kHot, &moves, evaluator);
   return absl::OkStatus();
@@ -79,16 +79,19 @@ absl::StatusOr<MappingResult> SearchMapping(const Problem& problem, const Hierar
   BITSCAPE_RETURN_IF_ERROR(CheckOptions(hierarchy, prices, options));
   BITSCAPE_ASSIGN_OR_RETURN(const MappingSpace space,
                             MappingSpace::Create(problem, hierarchy, constraints, widths));
+  BITSCAPE_ASSIGN_OR_RETURN(const Candidate smallest, space.Smallest());
+  MappingResult result;
+  space.Render(smallest, &result.mapping);
+  BITSCAPE_RETURN_IF_ERROR(CountMapping(problem, hierarchy, result.mapping, widths).status());
   MappingEvaluator evaluator(space, prices, options);
   if (options.objective == MappingObjective::kOffChipTraffic) {
-    BITSCAPE_ASSIGN_OR_RETURN(const Candidate smallest, space.Smallest());
     SearchOffChip(space, smallest, &evaluator);
     // What follows only finds less energy: a search that may also stumble on less traffic would do
     // so for one capacity and not for a larger one.
     evaluator.SetFloor(evaluator.best_score().objective);
   }
   for (int run = 0; run < kShortRuns; ++run) {
-    BITSCAPE_RETURN_IF_ERROR(RunShort(run, space, constraints, options, &evaluator));
+    BITSCAPE_RETURN_IF_ERROR(RunShort(run, space, smallest, constraints, options, &evaluator));
   }
   MoveGenerator moves(space, kShortRuns);
   Anneal(evaluator.best(), ShareOf(options, kLongShare), kWarm, &moves, &evaluator);
@@ -99,7 +102,6 @@ absl::StatusOr<MappingResult> SearchMapping(const Problem& problem, const Hierar
     Descend(space, &evaluator);
   }
 
-  MappingResult result;
   space.Render(evaluator.best(), &result.mapping);
   BITSCAPE_ASSIGN_OR_RETURN(result.counts,
                             CountMapping(problem, hierarchy, result.mapping, widths));

@@ -59,9 +59,9 @@ struct MappingResult {
   bool is_optimal = false;  // everything else was enumerated or excluded by its bound
 };
 
-// Pure, deterministic, thread-safe. Errors: kInvalidArgument for constraints that contradict the
-// hierarchy or the problem; kNotFound where no mapping fits: the level that can't hold one element,
-// with its capacity.
+// Pure, deterministic, thread-safe. Takes up to 12 levels and 2^24 of each dimension. Errors:
+// kInvalidArgument for constraints that contradict the hierarchy or the problem; kNotFound where no
+// mapping fits: the level that can't hold one element, with its capacity.
 absl::StatusOr<MappingResult> SearchMapping(const Problem& problem, const Hierarchy& hierarchy,
                                             const MappingConstraints& constraints,
                                             const ElementWidths& widths, const AccessPrices& prices,

@@ -292,7 +292,13 @@ TEST(MappingConstraints, OptionsAndPricesAreChecked) {
   EXPECT_THAT(
       std::string(
           SearchMapping(empty, hierarchy, {}, kWidths, Prices(hierarchy), {}).status().message()),
-      HasSubstr("dimension M has size 0: at least 1"));
+      HasSubstr("dimension M has size 0: 1 to 16777216"));
+  // More iterations than can be counted.
+  Problem huge = problem;
+  huge.size = {1, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1, 1, 1};
+  const absl::StatusOr<MappingResult> found =
+      SearchMapping(huge, hierarchy, {}, kWidths, Prices(hierarchy), {});
+  EXPECT_EQ(found.status().code(), absl::StatusCode::kInvalidArgument) << found.status();
 }
 
 }  // namespace
