@@ -7,6 +7,8 @@
 #include <cmath>
 #include <set>
 
+#include "cost_models/accelerators/cost_model.h"
+#include "cost_models/accelerators/machine.h"
 #include "cost_models/mac/families.h"
 #include "cost_models/memory/memory.h"
 #include "cost_models/technology/technology.h"
@@ -101,7 +103,7 @@ bool KindTakesPrimitive(const MemoryLevel& level) {
     case MemoryKind::kSram:
       return level.primitive == "sram";
     case MemoryKind::kDram:
-      return IsDramPrimitive(level.primitive);
+      return IsDramPrimitive(level.primitive) || level.primitive == kFreeMemory;
   }
   return false;
 }
@@ -149,10 +151,7 @@ absl::Status CheckMemory(const MemoryLevel& level, bool last, const Technology& 
   if (!level.holds_weights && !level.holds_inputs && !level.holds_outputs) {
     return Invalid(where + ".holds", "nothing", "WEIGHTS, INPUTS, OUTPUTS");
   }
-  const absl::Status price =
-      PriceMemory(level.primitive, level.capacity_bytes, level.width_bits, technology, level.banks)
-          .status();
-  BITSCAPE_RETURN_IF_ERROR(AsInvalid(where, price));
+  BITSCAPE_RETURN_IF_ERROR(AsInvalid(where, PriceOf(level, technology).status()));
   if (!KindTakesPrimitive(level)) {
     return Invalid(where + ".primitive", level.primitive,
                    fmt::format("a primitive of a {}", KindName(level.kind)));
@@ -261,8 +260,10 @@ bool MemoryLevel::IsUnicast(Tensor tensor) const {
 
 absl::Status Validate(const Accelerator& accelerator) {
   if (accelerator.name.empty()) return Invalid("name", "\"\"", "a name");
-  const absl::StatusOr<Technology> technology = Technology::Make({.node = accelerator.technology});
-  BITSCAPE_RETURN_IF_ERROR(AsInvalid("technology", technology.status()));
+  const absl::Status node = Technology::Make({.node = accelerator.technology}).status();
+  BITSCAPE_RETURN_IF_ERROR(AsInvalid("technology", node));
+  const absl::StatusOr<Technology> technology = Technology::Make(TechnologyOf(accelerator));
+  BITSCAPE_RETURN_IF_ERROR(AsInvalid("supply_v", technology.status()));
   BITSCAPE_RETURN_IF_ERROR(AsInvalid("mac_family", FindMacFamily(accelerator.mac_family).status()));
   BITSCAPE_RETURN_IF_ERROR(CheckInteger("array_rows", accelerator.array_rows, 1, kMaxArraySide));
   BITSCAPE_RETURN_IF_ERROR(

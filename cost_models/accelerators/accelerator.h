@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cost_models/mac/families.h"
@@ -15,6 +16,10 @@
 #include "engine/quantize/precision_plan.h"
 
 namespace bitscape::cost_models {
+
+// The primitive of an off-chip memory that costs nothing, for bounds: no row of the technology
+// table.
+inline constexpr std::string_view kFreeMemory = "free";
 
 enum class MemoryKind { kRegisterFile, kSram, kDram };
 
@@ -30,7 +35,8 @@ struct MemoryLevel {
   int instances_x = 1, instances_y = 1;  // over columns and rows of the array, where not per_pe
   int banks = 1;
   bool double_buffered = false;
-  std::string primitive;  // row of the technology table: "sram", "register", "dram_ddr3", ...
+  // Row of the technology table: "sram", "register", "dram_ddr3", ..., or kFreeMemory.
+  std::string primitive;
   bool holds_weights = false, holds_inputs = false, holds_outputs = false;
   bool unicast_weights = false, unicast_inputs = false, unicast_outputs = false;
   double read_pj_per_bit = 0, write_pj_per_bit = 0;  // published; 0 = the primitive's

@@ -79,27 +79,33 @@ void PriceTraffic(const Machine& machine, const LayerTraffic& traffic, LayerCost
   }
 }
 
-WeightStationaryArray ArrayOf(const Machine& machine) {
+// A multiplier that splits stands for several: rows of one sum, or columns where each product has a
+// sum of its own.
+WeightStationaryArray ArrayOf(const Machine& machine, const MacFamily& family, int64_t products) {
   const Accelerator& accelerator = *machine.accelerator;
   WeightStationaryArray array;
   // A dot product's multipliers are rows of one sum.
   array.rows = int64_t{accelerator.array_rows} * accelerator.design.dot_length;
   array.columns = accelerator.array_columns;
+  (AddsProducts(family, accelerator.design) ? array.rows : array.columns) *= products;
   array.buffer_of = machine.buffer_of;
   array.buffer_bits = machine.buffer_bits;
   if (machine.element_level >= 0) {
     array.element_weight_bits =
-        accelerator.memories[static_cast<size_t>(machine.element_level)].capacity_bytes * 8;
+        accelerator.memories[static_cast<size_t>(machine.element_level)].capacity_bytes * 8 /
+        static_cast<double>(products);
   }
   return array;
 }
 
-LayerCost EstimateClosedForm(const Machine& machine, const WeightStationaryArray& array,
+LayerCost EstimateClosedForm(const Machine& machine, const MacFamily& family,
                              const network::MacShape& layer, const LayerBits& bits,
                              const MacCost& mac, LayerCost cost) {
-  const WeightStationaryCounts counts = CountAccesses(
-      layer, array, {.weight = bits.weight, .input = bits.input, .partial_sum = bits.partial_sum});
-  cost.compute_cycles = WholeCycles(counts.compute_cycles / mac.macs_per_cycle);
+  const Split split = SplitOf(mac);
+  const WeightStationaryCounts counts =
+      CountAccesses(layer, ArrayOf(machine, family, split.products),
+                    {.weight = bits.weight, .input = bits.input, .partial_sum = bits.partial_sum});
+  cost.compute_cycles = WholeCycles(counts.compute_cycles * split.cycles);
   cost.utilization = counts.utilization;
   cost.latency_cycles = cost.compute_cycles;
   const double register_pj = WeightRegisterEnergyPj(machine, layer, mac);
@@ -135,16 +141,17 @@ class Analytic final : public CostModel {
     BITSCAPE_ASSIGN_OR_RETURN(auto laid, LayPlan(layers, plan, accelerator, options));
     if (Infeasible* infeasible = std::get_if<Infeasible>(&laid)) return std::move(*infeasible);
     auto& [machine, datapaths, report] = std::get<LaidPlan>(laid);
-    const WeightStationaryArray array = ArrayOf(machine);
     for (size_t i = 0; i < layers.size(); ++i) {
       const MacOperands& built = datapaths.built[datapaths.of_layer[i]];
+      const MacFamily& family = *datapaths.families[datapaths.of_layer[i]];
       const MacCost& mac = datapaths.layer_costs[i];
       const LayerBits bits = BitsOf(layers[i], plan, i, built);
       LayerCost cost = StartLayer(machine, layers[i], bits, datapaths.used[i], mac);
       if (accelerator.closed_form) {
-        cost = EstimateClosedForm(machine, array, layers[i], bits, mac, std::move(cost));
+        cost = EstimateClosedForm(machine, family, layers[i], bits, mac, std::move(cost));
       } else {
-        auto searched = EstimateSearched(machine, layers[i], bits, built, mac, std::move(cost));
+        auto searched =
+            EstimateSearched(machine, family, layers[i], bits, built, mac, std::move(cost));
         if (absl::IsNotFound(searched.status())) {
           return Infeasible{fmt::format("layer {}: {}", layers[i].name,
                                         std::string(searched.status().message()))};
@@ -161,7 +168,7 @@ class Analytic final : public CostModel {
 
 }  // namespace
 
-std::string_view CostModelVersion() { return "3"; }
+std::string_view CostModelVersion() { return "4"; }
 
 const CostModel& AnalyticCostModel() {
   static const Analytic kModel;

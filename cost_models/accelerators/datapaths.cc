@@ -2,6 +2,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -172,6 +173,15 @@ void PriceLayers(const Machine& machine, std::vector<MacOperands> operands, Data
 }
 
 }  // namespace
+
+Split SplitOf(const MacCost& mac) {
+  const double products = std::max(1.0, std::floor(mac.macs_per_cycle));
+  return {.products = static_cast<int64_t>(products), .cycles = products / mac.macs_per_cycle};
+}
+
+bool AddsProducts(const MacFamily& family, const MacDesign& design) {
+  return design.dot_length > 1 || family.name.ends_with("sum_together");
+}
 
 absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(
     const Machine& machine, std::span<const network::MacShape> layers,

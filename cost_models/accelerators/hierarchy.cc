@@ -14,7 +14,7 @@ namespace {
 // Layer shapes times widths times machines of a long-lived server; above it the cache starts anew.
 constexpr size_t kMaxCachedMappings = 100'000;
 // Mappings counted for one layer: more find little (tests/bench/bench_cost prints both).
-constexpr int64_t kEvaluations = 4'000;
+constexpr int64_t kEvaluations = 20'000;
 
 constexpr size_t kWeights = static_cast<size_t>(Tensor::kWeights);
 constexpr size_t kOutputs = static_cast<size_t>(Tensor::kOutputs);
@@ -60,8 +60,8 @@ HierarchyLevel LevelOf(const Accelerator& accelerator, const MemoryLevel& memory
   return level;
 }
 
-// The dataflow's constraints; registers hold a tile without loops, and only products of one sum are
-// computed side by side in a dot product.
+// The dataflow's constraints; registers hold a tile without loops, and products that are added
+// side by side belong to one sum.
 MappingConstraints ConstraintsFor(const Machine& machine, const MappingTask& task,
                                   const Hierarchy& hierarchy) {
   const Accelerator& accelerator = *machine.accelerator;
@@ -69,7 +69,7 @@ MappingConstraints ConstraintsFor(const Machine& machine, const MappingTask& tas
   constraints.levels.resize(hierarchy.levels.size());
   LevelConstraint& registers = constraints.levels.front();
   registers.temporal.fill(1);
-  if (accelerator.design.dot_length > 1) {
+  if (task.adds_products) {
     for (const Dim dim : {Dim::kG, Dim::kN, Dim::kM, Dim::kP, Dim::kQ}) {
       registers.spatial[static_cast<size_t>(dim)] = 1;
     }
@@ -82,23 +82,25 @@ std::string KeyOf(const Machine& machine, const MappingTask& task) {
   Digest digest;
   digest.Add(machine.digest);
   for (const int64_t size : task.problem.size) digest.Add(size);
-  for (const int64_t value : {task.problem.stride_h, task.problem.stride_w, task.problem.dilation_h,
-                              task.problem.dilation_w, task.products}) {
+  for (const int64_t value :
+       {task.problem.stride_h, task.problem.stride_w, task.problem.dilation_h,
+        task.problem.dilation_w, task.products, int64_t{task.adds_products}}) {
     digest.Add(value);
   }
   for (const double bits : task.widths.bits) digest.Add(bits);
-  digest.Add(task.cycles_per_mac).Add(task.weight_register.energy_pj).Add(task.reduction_pj);
+  digest.Add(task.cycles_per_mac).Add(task.weight_register.energy_pj);
+  digest.Add(task.reduction_pj).Add(task.mac_pj);
   return digest.Hex();
 }
 
 class MappingCache {
  public:
-  std::shared_ptr<const MappingResult> Find(const std::string& key) {
+  std::shared_ptr<const SearchedMapping> Find(const std::string& key) {
     const std::lock_guard lock(mutex_);
     const auto found = results_.find(key);
     return found == results_.end() ? nullptr : found->second;
   }
-  void Add(const std::string& key, std::shared_ptr<const MappingResult> result) {
+  void Add(const std::string& key, std::shared_ptr<const SearchedMapping> result) {
     const std::lock_guard lock(mutex_);
     if (results_.size() >= kMaxCachedMappings) results_.clear();
     results_.emplace(key, std::move(result));
@@ -106,7 +108,7 @@ class MappingCache {
 
  private:
   std::mutex mutex_;
-  std::unordered_map<std::string, std::shared_ptr<const MappingResult>> results_;
+  std::unordered_map<std::string, std::shared_ptr<const SearchedMapping>> results_;
 };
 
 MappingCache& Cache() {
@@ -156,17 +158,23 @@ AccessPrices PricesOf(const Machine& machine, const MappingTask& task) {
   return prices;
 }
 
-absl::StatusOr<std::shared_ptr<const MappingResult>> BestMapping(const Machine& machine,
-                                                                 const MappingTask& task) {
+absl::StatusOr<std::shared_ptr<const SearchedMapping>> BestMapping(const Machine& machine,
+                                                                   const MappingTask& task) {
   const std::string key = KeyOf(machine, task);
-  if (std::shared_ptr<const MappingResult> known = Cache().Find(key)) return known;
+  if (std::shared_ptr<const SearchedMapping> known = Cache().Find(key)) return known;
   const Hierarchy hierarchy = HierarchyOf(*machine.accelerator, task.products);
+  auto result = std::make_shared<SearchedMapping>();
   BITSCAPE_ASSIGN_OR_RETURN(
-      MappingResult found,
-      SearchMapping(task.problem, hierarchy, ConstraintsFor(machine, task, hierarchy), task.widths,
-                    PricesOf(machine, task),
-                    {.max_evaluations = kEvaluations, .cycles_per_mac = task.cycles_per_mac}));
-  auto result = std::make_shared<const MappingResult>(std::move(found));
+      result->best, SearchMapping(task.problem, hierarchy, ConstraintsFor(machine, task, hierarchy),
+                                  task.widths, PricesOf(machine, task),
+                                  {.objective = MappingObjective::kEnergyDelay,
+                                   .max_evaluations = kEvaluations,
+                                   .cycles_per_mac = task.cycles_per_mac}));
+  for (size_t level = 0; level < hierarchy.levels.size(); ++level) {
+    result->transfer_cycles.push_back(
+        TransferCycles(result->best.counts, hierarchy, task.widths, level));
+  }
+  result->loop_nest = result->best.mapping.ToString(hierarchy);
   Cache().Add(key, result);
   return result;
 }

@@ -3,7 +3,10 @@
 
 #include <absl/status/statusor.h>
 
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cost_models/accelerators/machine.h"
 #include "cost_models/mapping/loop_nest.h"
@@ -25,7 +28,8 @@ struct MappingTask {
   Problem problem;
   ElementWidths widths;
   int64_t products = 1;
-  double cycles_per_mac = 1;  // of one of the `products`
+  bool adds_products = false;  // they end in one sum
+  double cycles_per_mac = 1;   // of all `products`
   BlockCost weight_register;
   double reduction_pj = 0;  // one addition of two elements' sums
   double mac_pj = 0;
@@ -33,9 +37,15 @@ struct MappingTask {
 
 AccessPrices PricesOf(const Machine& machine, const MappingTask& task);
 
+struct SearchedMapping {
+  MappingResult best;
+  std::vector<double> transfer_cycles;  // of each level of the hierarchy
+  std::string loop_nest;
+};
+
 // The searched mapping, from the cache where the same task was searched before. Thread-safe.
 // Errors: kNotFound where no mapping fits.
-absl::StatusOr<std::shared_ptr<const MappingResult>> BestMapping(const Machine& machine,
-                                                                 const MappingTask& task);
+absl::StatusOr<std::shared_ptr<const SearchedMapping>> BestMapping(const Machine& machine,
+                                                                   const MappingTask& task);
 
 }  // namespace bitscape::cost_models

@@ -54,10 +54,7 @@ std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datap
 absl::StatusOr<PricedMemory> PriceLevel(const MemoryLevel& level, const Technology& technology) {
   PricedMemory memory;
   memory.level = &level;
-  BITSCAPE_ASSIGN_OR_RETURN(memory.cost, PriceMemory(level.primitive, level.capacity_bytes,
-                                                     level.width_bits, technology, level.banks));
-  if (level.read_pj_per_bit > 0) memory.cost.read_pj_per_bit = level.read_pj_per_bit;
-  if (level.write_pj_per_bit > 0) memory.cost.write_pj_per_bit = level.write_pj_per_bit;
+  BITSCAPE_ASSIGN_OR_RETURN(memory.cost, PriceOf(level, technology));
   for (size_t tensor = 0; tensor < kTensors; ++tensor) {
     memory.components[tensor] = level.name + "_" + kTensorNames[tensor];
   }
@@ -84,6 +81,17 @@ double MultipliersOf(const Accelerator& accelerator) {
 double InstancesOf(const Accelerator& accelerator, const MemoryLevel& level) {
   return level.per_pe ? ElementsOf(accelerator)
                       : static_cast<double>(level.instances_x) * level.instances_y;
+}
+
+absl::StatusOr<MemoryCost> PriceOf(const MemoryLevel& level, const Technology& technology) {
+  MemoryCost cost;
+  if (level.primitive != kFreeMemory) {
+    BITSCAPE_ASSIGN_OR_RETURN(cost, PriceMemory(level.primitive, level.capacity_bytes,
+                                                level.width_bits, technology, level.banks));
+  }
+  if (level.read_pj_per_bit > 0) cost.read_pj_per_bit = level.read_pj_per_bit;
+  if (level.write_pj_per_bit > 0) cost.write_pj_per_bit = level.write_pj_per_bit;
+  return cost;
 }
 
 TechnologyOptions TechnologyOf(const Accelerator& accelerator) {

@@ -4,6 +4,7 @@
 #include <absl/status/statusor.h>
 
 #include <array>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -38,6 +39,8 @@ struct Machine {
   std::vector<double> buffer_bits;  // capacity of each level; 0 for those that are not shared
 };
 
+// Errors: those of PriceMemory.
+absl::StatusOr<MemoryCost> PriceOf(const MemoryLevel& level, const Technology& technology);
 // `accelerator` must outlive the result. Errors: those of Validate.
 absl::StatusOr<Machine> PriceMachine(const Accelerator& accelerator,
                                      const TechnologyOptions& options);
@@ -56,6 +59,15 @@ struct Datapaths {
   std::vector<MacOperands> used;     // of each layer
   std::vector<MacCost> layer_costs;  // of each layer, on its datapath
 };
+
+// What a multiplier computes side by side: whole products, and the cycles that they take.
+struct Split {
+  int64_t products = 1;
+  double cycles = 1;
+};
+Split SplitOf(const MacCost& mac);
+// Whether products that an element computes side by side end in one sum.
+bool AddsProducts(const MacFamily& family, const MacDesign& design);
 
 // A machine without datapaths gets one for each mix of arithmetic in the plan, as wide as its
 // widest layer; a narrower layer runs on it at its full cost. A machine with datapaths runs each

@@ -8,10 +8,12 @@
 
 namespace bitscape::cost_models {
 
-// Completes `cost` (StartLayer) for a layer on a datapath that was built for `built` and costs
-// `mac` for this layer's operands. Errors: kNotFound where no mapping fits the machine's memories.
-absl::StatusOr<LayerCost> EstimateSearched(const Machine& machine, const network::MacShape& layer,
-                                           const LayerBits& bits, const MacOperands& built,
-                                           const MacCost& mac, LayerCost cost);
+// Completes `cost` (StartLayer) for a layer on a datapath of `family` that was built for `built`
+// and costs `mac` for this layer's operands. Errors: kNotFound where no mapping fits the machine's
+// memories.
+absl::StatusOr<LayerCost> EstimateSearched(const Machine& machine, const MacFamily& family,
+                                           const network::MacShape& layer, const LayerBits& bits,
+                                           const MacOperands& built, const MacCost& mac,
+                                           LayerCost cost);
 
 }  // namespace bitscape::cost_models
