@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -347,16 +348,22 @@ TimeloopCase ReadCase(const fs::path& folder) {
   return result;
 }
 
+// Those of the project, or others of the same form.
+fs::path CasesFolder() {
+  const char* const folder = std::getenv("BITSCAPE_TIMELOOP_CASES");
+  return folder == nullptr ? TIMELOOP_CASES : folder;
+}
+
 }  // namespace
 
 std::vector<TimeloopCase> ReadTimeloopCases() {
   std::vector<TimeloopCase> cases;
-  for (const auto& entry : fs::recursive_directory_iterator(TIMELOOP_CASES)) {
+  for (const auto& entry : fs::recursive_directory_iterator(CasesFolder())) {
     if (entry.path().filename() == "input.yaml") {
       cases.push_back(ReadCase(entry.path().parent_path()));
     }
   }
-  EXPECT_FALSE(cases.empty()) << TIMELOOP_CASES;
+  EXPECT_FALSE(cases.empty()) << CasesFolder();
   std::ranges::sort(cases, {}, &TimeloopCase::name);
   return cases;
 }

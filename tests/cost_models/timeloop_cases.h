@@ -41,7 +41,8 @@ struct TimeloopCase {
   TimeloopStats stats;
 };
 
-// All cases, by name. Files that can't be read as such fail the test that asks.
+// All cases of tests/golden/timeloop, or of the folder that BITSCAPE_TIMELOOP_CASES names, by name.
+// Files that can't be read as such fail the test that asks.
 std::vector<TimeloopCase> ReadTimeloopCases();
 
 }  // namespace bitscape::cost_models
