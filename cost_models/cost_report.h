@@ -9,7 +9,8 @@
 namespace bitscape::cost_models {
 
 // `component` is "mac", "output_stage", "<memory>_<tensor>" with tensor weights, inputs, outputs,
-// "weight_registers", "network", "reduction" (sums of elements added on their way out), "leakage".
+// "weight_registers", "input_registers", "network", "reduction" (sums of elements added on their
+// way out), "leakage".
 struct EnergyItem {
   std::string component;
   double energy_pj = 0;

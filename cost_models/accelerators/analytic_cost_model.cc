@@ -108,8 +108,12 @@ LayerCost EstimateClosedForm(const Machine& machine, const MacFamily& family,
   cost.compute_cycles = WholeCycles(counts.compute_cycles * split.cycles);
   cost.utilization = counts.utilization;
   cost.latency_cycles = cost.compute_cycles;
-  const double register_pj = WeightRegisterEnergyPj(machine, layer, mac);
-  if (register_pj > 0) cost.energy.push_back({"weight_registers", register_pj});
+  // Each weight is loaded once; where inputs stay in the multiplier, each product takes another.
+  AddRegisterLoads(machine, family, mac,
+                   StationaryOperand(family) == Tensor::kWeights
+                       ? static_cast<double>(layer.WeightElements())
+                       : cost.macs,
+                   &cost);
   const LayerTraffic traffic = TrafficOf(counts, bits);
   for (const Moved& moved : traffic.dram) cost.off_chip_bits += moved.read + moved.written;
   PriceTraffic(machine, traffic, &cost);

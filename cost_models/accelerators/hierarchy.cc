@@ -60,8 +60,8 @@ HierarchyLevel LevelOf(const Accelerator& accelerator, const MemoryLevel& memory
   return level;
 }
 
-// The dataflow's constraints; registers hold a tile without loops, and products that are added
-// side by side belong to one sum.
+// The dataflow's constraints; registers hold a tile without loops, and products side by side
+// in an element belong to one sum, or each to one of its own.
 MappingConstraints ConstraintsFor(const Machine& machine, const MappingTask& task,
                                   const Hierarchy& hierarchy) {
   const Accelerator& accelerator = *machine.accelerator;
@@ -69,13 +69,28 @@ MappingConstraints ConstraintsFor(const Machine& machine, const MappingTask& tas
   constraints.levels.resize(hierarchy.levels.size());
   LevelConstraint& registers = constraints.levels.front();
   registers.temporal.fill(1);
-  if (task.adds_products) {
-    for (const Dim dim : {Dim::kG, Dim::kN, Dim::kM, Dim::kP, Dim::kQ}) {
+  for (const Dim dim : {Dim::kG, Dim::kN, Dim::kM, Dim::kP, Dim::kQ, Dim::kC, Dim::kR, Dim::kS}) {
+    if (Indexes(dim, Tensor::kOutputs) == task.adds_products) {
       registers.spatial[static_cast<size_t>(dim)] = 1;
     }
   }
   for (size_t i = 0; i < kTensors; ++i) registers.keeps[i] = hierarchy.levels.front().may_hold[i];
   return constraints;
+}
+
+// Of the counted additions, those in the elements' own adder trees, which a multiply-accumulate's
+// cost has.
+double AdditionsInElements(const Hierarchy& hierarchy, const MappingResult& result) {
+  if (!hierarchy.levels.front().multicast[kOutputs]) return 0;
+  const LevelMapping& registers = result.mapping.levels.front();
+  double places = 1, sums = 1;
+  for (const std::vector<Loop>* loops : {&registers.spatial_x, &registers.spatial_y}) {
+    for (const Loop& loop : *loops) {
+      places *= static_cast<double>(loop.bound);
+      if (Indexes(loop.dim, Tensor::kOutputs)) sums *= static_cast<double>(loop.bound);
+    }
+  }
+  return result.counts.macs * (places - sums) / places;
 }
 
 std::string KeyOf(const Machine& machine, const MappingTask& task) {
@@ -88,7 +103,8 @@ std::string KeyOf(const Machine& machine, const MappingTask& task) {
     digest.Add(value);
   }
   for (const double bits : task.widths.bits) digest.Add(bits);
-  digest.Add(task.cycles_per_mac).Add(task.weight_register.energy_pj);
+  digest.Add(task.cycles_per_mac).Add(static_cast<int64_t>(task.stationary));
+  digest.Add(task.register_load_pj);
   digest.Add(task.reduction_pj).Add(task.mac_pj);
   return digest.Hex();
 }
@@ -124,6 +140,9 @@ Hierarchy HierarchyOf(const Accelerator& accelerator, int64_t products) {
   registers.name = "registers";
   registers.may_hold = HeldByRegisters(accelerator);
   registers.fanout_x = products;
+  // The tree's additions are in the multiply-accumulate's cost: here they are none. Where sums wait
+  // in a memory of the element, one leaves the tree.
+  registers.multicast[kOutputs] = !registers.may_hold[kOutputs];
   hierarchy.levels.push_back(std::move(registers));
   Instances inner = {accelerator.array_columns, accelerator.array_rows};
   for (const MemoryLevel& memory : accelerator.memories) {
@@ -138,8 +157,10 @@ AccessPrices PricesOf(const Machine& machine, const MappingTask& task) {
   prices.mac = task.mac_pj;
   prices.spatial_reduction = task.reduction_pj;
   prices.levels.resize(machine.memories.size() + kFirstMemoryLevel);
-  prices.levels.front()[kWeights].fill = task.weight_register.energy_pj;
-  double inner_output_read = 0;  // a sum on its way out is read where it was
+  prices.levels.front()[static_cast<size_t>(task.stationary)].fill = task.register_load_pj;
+  // A sum on its way out is read where it was: once for each that arrives here, which is a bound
+  // where several are added on the way (EstimateSearched counts them).
+  double inner_output_read = 0;
   for (size_t i = 0; i < machine.memories.size(); ++i) {
     const PricedMemory& memory = machine.memories[i];
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
@@ -174,6 +195,8 @@ absl::StatusOr<std::shared_ptr<const SearchedMapping>> BestMapping(const Machine
     result->transfer_cycles.push_back(
         TransferCycles(result->best.counts, hierarchy, task.widths, level));
   }
+  result->reductions =
+      result->best.counts.spatial_reductions - AdditionsInElements(hierarchy, result->best);
   result->loop_nest = result->best.mapping.ToString(hierarchy);
   Cache().Add(key, result);
   return result;

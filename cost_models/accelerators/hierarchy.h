@@ -28,9 +28,10 @@ struct MappingTask {
   Problem problem;
   ElementWidths widths;
   int64_t products = 1;
-  bool adds_products = false;  // they end in one sum
-  double cycles_per_mac = 1;   // of all `products`
-  BlockCost weight_register;
+  bool adds_products = false;            // they end in one sum
+  double cycles_per_mac = 1;             // of all `products`
+  Tensor stationary = Tensor::kWeights;  // its register's loads have a price
+  double register_load_pj = 0;
   double reduction_pj = 0;  // one addition of two elements' sums
   double mac_pj = 0;
 };
@@ -40,6 +41,7 @@ AccessPrices PricesOf(const Machine& machine, const MappingTask& task);
 struct SearchedMapping {
   MappingResult best;
   std::vector<double> transfer_cycles;  // of each level of the hierarchy
+  double reductions = 0;                // additions of different elements' sums
   std::string loop_nest;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -38,9 +39,11 @@ absl::StatusOr<std::vector<MacOperands>> PlanOperands(std::span<const network::M
 // All datapaths of the array and all on-chip memories.
 std::vector<AreaItem> MachineArea(const Machine& machine, const Datapaths& datapaths) {
   double datapath_um2 = 0;
-  for (const MacCost& cost : datapaths.costs) {
-    datapath_um2 += cost.area_um2;
-    if (machine.element_level < 0) datapath_um2 += cost.weight_register.area_um2;
+  for (size_t i = 0; i < datapaths.costs.size(); ++i) {
+    datapath_um2 += datapaths.costs[i].area_um2;
+    if (!IsFedByElement(*machine.accelerator, StationaryOperand(*datapaths.families[i]))) {
+      datapath_um2 += datapaths.costs[i].weight_register.area_um2;
+    }
   }
   std::vector<AreaItem> area = {{"mac_array", MultipliersOf(*machine.accelerator) * datapath_um2}};
   for (const PricedMemory& memory : machine.memories) {
@@ -156,11 +159,24 @@ LayerCost StartLayer(const Machine& machine, const network::MacShape& layer, con
   return cost;
 }
 
-double WeightRegisterEnergyPj(const Machine& machine, const network::MacShape& layer,
-                              const MacCost& mac) {
-  return machine.element_level >= 0
-             ? 0
-             : static_cast<double>(layer.WeightElements()) * mac.weight_register.energy_pj;
+Tensor StationaryOperand(const MacFamily& family) {
+  return family.name == "serial_weights" ? Tensor::kInputs : Tensor::kWeights;
+}
+
+bool IsFedByElement(const Accelerator& accelerator, Tensor tensor) {
+  return std::ranges::any_of(accelerator.memories, [&](const MemoryLevel& level) {
+    return level.per_pe && level.Holds(tensor);
+  });
+}
+
+void AddRegisterLoads(const Machine& machine, const MacFamily& family, const MacCost& mac,
+                      double loads, LayerCost* cost) {
+  const Tensor tensor = StationaryOperand(family);
+  if (IsFedByElement(*machine.accelerator, tensor)) return;
+  const double energy_pj = loads * mac.weight_register.energy_pj;
+  if (energy_pj == 0) return;
+  cost->energy.push_back(
+      {tensor == Tensor::kWeights ? "weight_registers" : "input_registers", energy_pj});
 }
 
 double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac) {

@@ -103,10 +103,15 @@ LayerBits BitsOf(const network::MacShape& layer, const quantize::ResolvedPlan& p
 LayerCost StartLayer(const Machine& machine, const network::MacShape& layer, const LayerBits& bits,
                      const MacOperands& used, const MacCost& mac);
 
-// A weight register is clocked when a weight is loaded, which the closed form's dataflow does once;
-// with a per_pe weight memory there is none.
-double WeightRegisterEnergyPj(const Machine& machine, const network::MacShape& layer,
-                              const MacCost& mac);
+// The operand that stays in the multiplier while the other passes: loads of its register are priced
+// apart (MacCost::weight_register). Serial weights pass an input that stays.
+Tensor StationaryOperand(const MacFamily& family);
+// Whether a memory in the element feeds the multiplier with the tensor: then there is no register
+// beside it.
+bool IsFedByElement(const Accelerator& accelerator, Tensor tensor);
+// Adds the energy of so many loads of the stationary operand's register, if there is one.
+void AddRegisterLoads(const Machine& machine, const MacFamily& family, const MacCost& mac,
+                      double loads, LayerCost* cost);
 // Energy of a layer's finished outputs.
 double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac);
 

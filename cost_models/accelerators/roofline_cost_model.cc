@@ -21,20 +21,25 @@ class Roofline final : public CostModel {
     for (size_t i = 0; i < layers.size(); ++i) {
       const LayerBits bits = BitsOf(layers[i], plan, i, datapaths.built[datapaths.of_layer[i]]);
       const MacCost& mac = datapaths.layer_costs[i];
-      report.layers.push_back(Bound(machine, layers[i], bits, mac,
+      const MacFamily& family = *datapaths.families[datapaths.of_layer[i]];
+      report.layers.push_back(Bound(machine, family, layers[i], bits, mac,
                                     StartLayer(machine, layers[i], bits, datapaths.used[i], mac)));
     }
     return std::move(report);
   }
 
-  static LayerCost Bound(const Machine& machine, const network::MacShape& layer,
-                         const LayerBits& bits, const MacCost& mac, LayerCost cost) {
+  static LayerCost Bound(const Machine& machine, const MacFamily& family,
+                         const network::MacShape& layer, const LayerBits& bits, const MacCost& mac,
+                         LayerCost cost) {
     const PricedMemory& dram = machine.memories[static_cast<size_t>(machine.dram_level)];
     cost.compute_cycles =
         WholeCycles(cost.macs / MultipliersOf(*machine.accelerator) / mac.macs_per_cycle);
     cost.utilization = 1;
-    const double register_pj = WeightRegisterEnergyPj(machine, layer, mac);
-    if (register_pj > 0) cost.energy.push_back({"weight_registers", register_pj});
+    AddRegisterLoads(machine, family, mac,
+                     StationaryOperand(family) == Tensor::kWeights
+                         ? static_cast<double>(layer.WeightElements())
+                         : TouchedInputs(layer),
+                     &cost);
     const std::array<double, kTensors> moved_bits = {
         static_cast<double>(layer.WeightElements()) * bits.stored_weight,
         TouchedInputs(layer) * bits.input,

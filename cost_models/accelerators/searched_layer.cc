@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "cost_models/accelerators/hierarchy.h"
 #include "engine/core/status.h"
@@ -34,17 +36,13 @@ MappingTask TaskFor(const Machine& machine, const MacFamily& family, const netwo
   task.products = split.products * machine.accelerator->design.dot_length;
   task.adds_products = AddsProducts(family, machine.accelerator->design);
   task.cycles_per_mac = split.cycles;
-  task.weight_register = mac.weight_register;
+  task.stationary = StationaryOperand(family);
+  if (!IsFedByElement(*machine.accelerator, task.stationary)) {
+    task.register_load_pj = mac.weight_register.energy_pj;
+  }
   task.reduction_pj = ReductionPj(built.accumulator, *machine.technology);
   task.mac_pj = mac.energy_pj;
   return task;
-}
-
-// Energy of one tensor in one memory. Finished outputs leave the chip in their own width, partial
-// sums in the accumulator's.
-double TensorEnergyPj(const TensorAccesses& accesses, const AccessPrices::Price& price) {
-  return accesses.reads * price.read + accesses.fills * price.fill +
-         accesses.updates * price.update;
 }
 
 // By which finished outputs are narrower than the sums that the mapping counts off chip.
@@ -52,7 +50,7 @@ double FinishedOutputsRebateBits(const network::MacShape& layer, const LayerBits
   return static_cast<double>(layer.OutputElements()) * (bits.partial_sum - bits.output);
 }
 
-// Cycles of off-chip transfers, with finished outputs in their own width.
+// Cycles of off-chip transfers.
 double OffChipCycles(const MemoryLevel& memory, const PerTensor<TensorAccesses>& accesses,
                      const LayerBits& bits, double rebate_bits) {
   double read = 0, written = -rebate_bits;
@@ -81,27 +79,41 @@ void SetLatency(const Machine& machine, const SearchedMapping& searched, double 
   }
 }
 
+// Sums that each level gives back: they are read there to go outwards, before sums of several
+// instances are added on the way.
+std::vector<double> DrainedSums(const MappingCounts& counts) {
+  std::vector<double> drained(counts.levels.size(), 0);
+  std::optional<size_t> inner;
+  for (size_t level = 0; level < counts.levels.size(); ++level) {
+    const TensorAccesses& accesses = counts.levels[level][kOutputs];
+    if (accesses.instances == 0) continue;
+    if (inner) drained[*inner] = accesses.deliveries - counts.levels[*inner][kOutputs].fills;
+    inner = level;
+  }
+  return drained;
+}
+
 void PriceMemories(const Machine& machine, const network::MacShape& layer, const LayerBits& bits,
-                   const MappingResult& best, const AccessPrices& prices, LayerCost* cost) {
+                   const MappingCounts& counts, LayerCost* cost) {
+  const std::vector<double> drained = DrainedSums(counts);
   double network_pj = 0;
   for (size_t i = 0; i < machine.memories.size(); ++i) {
+    const PricedMemory& memory = machine.memories[i];
     const size_t level = i + kFirstMemoryLevel;
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
-      const TensorAccesses& accesses = best.counts.levels[level][tensor];
-      const AccessPrices::Price& price = prices.levels[level][tensor];
-      double energy_pj = TensorEnergyPj(accesses, price);
-      if (energy_pj == 0) continue;
+      const TensorAccesses& accesses = counts.levels[level][tensor];
+      const double width = BitsOfTensor(bits, tensor);
+      double read_bits = accesses.reads * width;
+      double written_bits = (accesses.fills + accesses.updates) * width;
+      network_pj += accesses.deliveries * width * memory.level->network_pj_per_bit;
+      if (tensor == kOutputs) read_bits += drained[level] * width;
       if (static_cast<int>(i) == machine.dram_level) {
-        cost->off_chip_bits +=
-            (accesses.reads + accesses.fills + accesses.updates) * BitsOfTensor(bits, tensor);
-        if (tensor == kOutputs) {
-          const double rebate_bits = FinishedOutputsRebateBits(layer, bits);
-          cost->off_chip_bits -= rebate_bits;
-          energy_pj -= rebate_bits * machine.memories[i].cost.write_pj_per_bit;
-        }
+        if (tensor == kOutputs) written_bits -= FinishedOutputsRebateBits(layer, bits);
+        cost->off_chip_bits += read_bits + written_bits;
       }
-      cost->energy.push_back({machine.memories[i].components[tensor], energy_pj});
-      network_pj += accesses.deliveries * price.delivery;
+      const double energy_pj =
+          read_bits * memory.cost.read_pj_per_bit + written_bits * memory.cost.write_pj_per_bit;
+      if (energy_pj > 0) cost->energy.push_back({memory.components[tensor], energy_pj});
     }
   }
   if (network_pj > 0) cost->energy.push_back({"network", network_pj});
@@ -116,24 +128,19 @@ absl::StatusOr<LayerCost> EstimateSearched(const Machine& machine, const MacFami
   const MappingTask task = TaskFor(machine, family, layer, bits, built, mac);
   BITSCAPE_ASSIGN_OR_RETURN(const std::shared_ptr<const SearchedMapping> searched,
                             BestMapping(machine, task));
-  const MappingResult* best = &searched->best;
-  const AccessPrices prices = PricesOf(machine, task);
-
-  cost.compute_cycles = WholeCycles(best->counts.compute_cycles * task.cycles_per_mac);
-  cost.utilization = best->counts.utilization;
+  const MappingCounts& counts = searched->best.counts;
+  cost.compute_cycles = WholeCycles(counts.compute_cycles * task.cycles_per_mac);
+  cost.utilization = counts.utilization;
   const size_t dram = static_cast<size_t>(machine.dram_level);
-  SetLatency(
-      machine, *searched,
-      OffChipCycles(*machine.memories[dram].level, best->counts.levels[dram + kFirstMemoryLevel],
-                    bits, FinishedOutputsRebateBits(layer, bits)),
-      &cost);
-  constexpr size_t kWeights = static_cast<size_t>(Tensor::kWeights);
-  const double register_pj =
-      best->counts.levels.front()[kWeights].fills * prices.levels.front()[kWeights].fill;
-  if (register_pj > 0) cost.energy.push_back({"weight_registers", register_pj});
-  const double reduction_pj = best->counts.spatial_reductions * prices.spatial_reduction;
+  SetLatency(machine, *searched,
+             OffChipCycles(*machine.memories[dram].level, counts.levels[dram + kFirstMemoryLevel],
+                           bits, FinishedOutputsRebateBits(layer, bits)),
+             &cost);
+  AddRegisterLoads(machine, family, mac,
+                   counts.levels.front()[static_cast<size_t>(task.stationary)].fills, &cost);
+  const double reduction_pj = searched->reductions * task.reduction_pj;
   if (reduction_pj > 0) cost.energy.push_back({"reduction", reduction_pj});
-  PriceMemories(machine, layer, bits, *best, prices, &cost);
+  PriceMemories(machine, layer, bits, counts, &cost);
   cost.mapping = searched->loop_nest;
   return cost;
 }
