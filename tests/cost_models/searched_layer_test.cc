@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <string>
 #include <thread>
@@ -281,6 +282,35 @@ TEST(SearchedLayer, WhatCannotHoldOneElementIsInfeasible) {
   // Half as wide, they fit.
   EXPECT_TRUE(std::holds_alternative<CostReport>(
       Outcome(SmallNetwork(), "weights=int2,activations=int8,accumulator=int32", machine)));
+}
+
+// Of a machine that is built for the plan. Area is exact. A search that stops early may find less
+// for the wider format: by how much is stated here, and in the README.
+TEST(SearchedLayer, WiderFormatsCostMoreWithinTheGapOfTheSearch) {
+  constexpr double kEnergyGap = 1.05, kProductGap = 1.10;
+  double worst_energy = 0, worst_product = 0;
+  for (const std::vector<MacShape>& layers : {SmallNetwork(), SeparableNetwork()}) {
+    const auto grow = [&](const std::string& before, const std::string& after) {
+      double energy = 0, product = 0, area = 0;
+      for (const int bits : {2, 3, 4, 5, 6, 8, 10, 12, 16}) {
+        const CostReport report =
+            Price(layers, before + std::to_string(bits) + after, RowStationary());
+        const double cycles = report.LatencyCycles();
+        EXPECT_GE(report.AreaUm2(), area);
+        worst_energy = std::max(worst_energy, energy / report.EnergyPj());
+        worst_product = std::max(worst_product, product / (report.EnergyPj() * cycles));
+        energy = report.EnergyPj();
+        product = energy * cycles;
+        area = report.AreaUm2();
+      }
+    };
+    grow("weights=int", ":channel,activations=int8,accumulator=int32");
+    grow("weights=int8:channel,activations=int", ",accumulator=int32");
+  }
+  std::printf("a narrower format cost up to %.3f of the energy, %.3f of energy times delay\n",
+              worst_energy, worst_product);
+  EXPECT_LE(worst_energy, kEnergyGap);
+  EXPECT_LE(worst_product, kProductGap);
 }
 
 // The mapping with least off-chip traffic: more memory never needs more of it.
