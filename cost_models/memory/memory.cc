@@ -77,34 +77,40 @@ bool IsDramPrimitive(std::string_view primitive) { return FindDram(primitive) !=
 
 absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capacity_bytes,
                                        int width_bits, const Technology& technology, int banks) {
+  const bool on_chip = primitive == kRegister || primitive == kRegisterFile || primitive == kSram;
+  const DramRow* const dram = FindDram(primitive);
+  if (!on_chip && dram == nullptr) {
+    const std::vector<std::string> names = MemoryPrimitives();
+    return absl::InvalidArgumentError(fmt::format("primitive \"{}\" is unknown; known: {}{}",
+                                                  primitive, fmt::join(names, ", "),
+                                                  DidYouMean(primitive, names)));
+  }
+  if (width_bits < 1) {
+    return absl::InvalidArgumentError(
+        fmt::format("width_bits {}: an access of a \"{}\" has 1 or more", width_bits, primitive));
+  }
   if (banks < 1 || (banks > 1 && primitive != kSram)) {
     return absl::InvalidArgumentError(fmt::format("banks {}: a \"{}\" has {}", banks, primitive,
                                                   primitive == kSram ? "1 or more" : "1"));
   }
-  if (const DramRow* row = FindDram(primitive)) return PriceDram(*row);
+  if (dram != nullptr) return PriceDram(*dram);
   if (primitive == kRegister) {
     if (!(capacity_bytes > 0 && capacity_bytes <= kMaxRegisterBytes)) {
       return SizeError(primitive, capacity_bytes, 0, kMaxRegisterBytes);
     }
     return PriceRegister(capacity_bytes, technology);
   }
-  if (primitive == kSram || primitive == kRegisterFile) {
-    const bool one_port = primitive == kSram;
-    const double most = one_port ? kMaxSramBytes : kMaxRegisterFileBytes;
-    const double least = kMinSramBytes * banks;
-    if (!(capacity_bytes >= least && capacity_bytes <= most)) {
-      return SizeError(primitive, capacity_bytes, least, most, banks);
-    }
-    const double bank_bytes = capacity_bytes / banks;
-    return PriceRam(capacity_bytes, width_bits, banks,
-                    one_port ? technology.SramAreaUm2PerBit(bank_bytes)
-                             : technology.RegisterFileAreaUm2PerBit(bank_bytes),
-                    technology);
+  const bool one_port = primitive == kSram;
+  const double most = one_port ? kMaxSramBytes : kMaxRegisterFileBytes;
+  const double least = kMinSramBytes * banks;
+  if (!(capacity_bytes >= least && capacity_bytes <= most)) {
+    return SizeError(primitive, capacity_bytes, least, most, banks);
   }
-  const std::vector<std::string> names = MemoryPrimitives();
-  return absl::InvalidArgumentError(fmt::format("primitive \"{}\" is unknown; known: {}{}",
-                                                primitive, fmt::join(names, ", "),
-                                                DidYouMean(primitive, names)));
+  const double bank_bytes = capacity_bytes / banks;
+  return PriceRam(capacity_bytes, width_bits, banks,
+                  one_port ? technology.SramAreaUm2PerBit(bank_bytes)
+                           : technology.RegisterFileAreaUm2PerBit(bank_bytes),
+                  technology);
 }
 
 }  // namespace bitscape::cost_models

@@ -32,7 +32,7 @@ bool IsDramPrimitive(std::string_view primitive);
 // half the difference between the sides of a square of all banks and of one, at
 // Technology::WirePjPerBitMm. This rule is ours. Each bank has at least 16 bytes.
 // Errors: kInvalidArgument for an unknown primitive (the known ones are named), a size that the
-// primitive has no figure for, or banks of anything but an SRAM.
+// primitive has no figure for, an access of no bits, or banks of anything but an SRAM.
 absl::StatusOr<MemoryCost> PriceMemory(std::string_view primitive, double capacity_bytes,
                                        int width_bits, const Technology& technology, int banks = 1);
 

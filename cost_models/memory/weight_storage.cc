@@ -1,16 +1,14 @@
 #include "cost_models/memory/weight_storage.h"
 
-#include <bit>
 #include <cmath>
 #include <numeric>
 #include <variant>
 
 #include "engine/core/status.h"
+#include "engine/quantize/sum_width.h"
 
 namespace bitscape::cost_models {
 namespace {
-
-int IndexBits(int entries) { return std::bit_width(static_cast<unsigned>(entries - 1)); }
 
 // Of all indices together.
 std::optional<double> EntropyBits(std::span<const double> counts) {
@@ -46,7 +44,7 @@ CodebookStorage StoreAsCodebook(double weights, int entries, int entry_bits,
                                 int baseline_bits_per_weight,
                                 std::span<const double> index_counts) {
   BITSCAPE_CHECK(entries >= 1, "a codebook has entries");
-  CodebookStorage storage{.index_bits = weights * IndexBits(entries),
+  CodebookStorage storage{.index_bits = weights * quantize::CeilLog2(entries),
                           .table_bits = static_cast<double>(entries) * entry_bits,
                           .baseline_bits = weights * baseline_bits_per_weight,
                           .entropy_bits = EntropyBits(index_counts)};

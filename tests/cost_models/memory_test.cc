@@ -150,6 +150,19 @@ TEST(Memory, RefusesSizesWithoutAFigure) {
   EXPECT_THAT(Refusal("register", 16, 2), HasSubstr("banks 2: a \"register\" has 1"));
 }
 
+TEST(Memory, AnAccessHasBits) {
+  for (const char* primitive : {"register", "register_file", "sram", "dram"}) {
+    for (const int width : {0, -64}) {
+      const absl::Status status =
+          PriceMemory(primitive, 64, width, At({.sram = SramSource::kCactiLop})).status();
+      EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+      EXPECT_THAT(std::string(status.message()),
+                  HasSubstr("width_bits " + std::to_string(width) + ": an access of a \"" +
+                            primitive + "\" has 1 or more"));
+    }
+  }
+}
+
 TEST(Memory, UnknownPrimitiveNamesTheKnownOnes) {
   const std::string message = Refusal("dram_ddr33", 0);
   EXPECT_THAT(
@@ -157,6 +170,7 @@ TEST(Memory, UnknownPrimitiveNamesTheKnownOnes) {
       HasSubstr(
           "primitive \"dram_ddr33\" is unknown; known: register, register_file, sram, dram,"));
   EXPECT_THAT(message, HasSubstr("did you mean 'dram_ddr3'?"));
+  EXPECT_THAT(Refusal("sraam", 64, 2), HasSubstr("primitive \"sraam\" is unknown"));
 }
 
 }  // namespace
