@@ -125,7 +125,7 @@ void AddMemories(Fits* fits) {
            "mW",
            {kLogicLeakage},
            0,
-           "median of 120 synthesised arrays at 45 nm published with BitFusion"},
+           "median of 105 synthesised arrays at 45 nm published with BitFusion"},
           {"wire_energy",
            "c0 mm",
            "pJ/bit",

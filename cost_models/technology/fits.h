@@ -60,7 +60,7 @@ inline constexpr double kSramHpLeakage = 1.2083;
 // Six two-ported RAMs of 128 bytes to 16 KB.
 inline constexpr double kRegisterFileArea[] = {0.781799, 0.246650};
 
-inline constexpr double kLogicLeakage = 3.03e-5;     // mW/um2
+inline constexpr double kLogicLeakage = 3.13e-5;     // mW/um2
 inline constexpr double kWire = 310.0 / (256 * 10);  // pJ/bit/mm
 
 // Shapes that no published delay was fitted to, ns. They are kept within two designs that were
