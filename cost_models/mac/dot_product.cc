@@ -316,6 +316,7 @@ MacCost PriceLanes(const MacOperands& operands, int lanes, const MacDesign& desi
 
 absl::Status CheckDotProduct(const MacOperands& used, const MacDesign& design) {
   BITSCAPE_RETURN_IF_ERROR(CheckDesign(design));
+  BITSCAPE_RETURN_IF_ERROR(CheckOneWidth(design));
   return CheckLanes(used, design.dot_length);
 }
 

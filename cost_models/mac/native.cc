@@ -16,6 +16,8 @@ int LanesOf(const MacOperands& operands) {
 
 absl::Status CheckNative(const MacOperands& used, const MacDesign& design) {
   BITSCAPE_RETURN_IF_ERROR(CheckDesign(design));
+  BITSCAPE_RETURN_IF_ERROR(CheckOneMultiplier(design));
+  BITSCAPE_RETURN_IF_ERROR(CheckOneWidth(design));
   return CheckLanes(used, LanesOf(used));
 }
 

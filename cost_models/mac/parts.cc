@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 
 #include "engine/core/status.h"
 #include "engine/quantize/sum_width.h"
@@ -13,10 +14,7 @@ namespace {
 
 using Kind = Operand::Kind;
 
-constexpr double kXorGates = 2.5;  // two-input NAND equivalents of an XOR or XNOR cell
-constexpr double kAndGates = 1.5;
 constexpr int kMostStages = 64;
-constexpr int kWidestExponent = 11, kWidestSignificand = 64;  // float64's, and an int64 register
 
 bool IsSign(const Operand& operand) {
   return operand.kind == Kind::kBinary || operand.kind == Kind::kTernary;
@@ -57,13 +55,14 @@ Product MultiplySigns(const Operand& weight, const Operand& activation,
   product.normalised = other.kind == Kind::kFloat || other.kind == Kind::kLog;
   // An integer is negated by exclusive ors and a carry into the adder; the others have a sign bit.
   const bool negates = other.kind == Kind::kInteger;
-  double gates = kXorGates * (negates ? other.significand_bits : 1);
+  double gates = kGateOfXor * (negates ? other.significand_bits : 1);
   if (both) {
-    product.significand_bits = 1;
-    gates += kAndGates * ((weight.kind == Kind::kTernary ? 1 : 0) +
-                          (activation.kind == Kind::kTernary ? 1 : 0));
+    const int zeros =
+        (weight.kind == Kind::kTernary ? 1 : 0) + (activation.kind == Kind::kTernary ? 1 : 0);
+    product.significand_bits = zeros > 0 ? 2 : 1;  // -1, 0, +1 are added, signs are counted
+    gates += kGateOfAnd * zeros;
   } else if (sign.kind == Kind::kTernary) {
-    gates += kAndGates * (other.significand_bits + product.exponent_bits);
+    gates += kGateOfAnd * (other.significand_bits + product.exponent_bits);
   }
   product.cost = technology.Gates(gates);
   return product;
@@ -144,7 +143,27 @@ absl::Status CheckDesign(const MacDesign& design) {
     return absl::InvalidArgumentError(
         fmt::format("zero_share: {}, allowed: 0 to 1", design.zero_share));
   }
+  if (!(design.clock_ghz >= 0 && std::isfinite(design.clock_ghz))) {
+    return absl::InvalidArgumentError(
+        fmt::format("clock_ghz: {}, allowed: above 0, or 0 for what the datapath's delay allows",
+                    design.clock_ghz));
+  }
   return absl::OkStatus();
+}
+
+absl::Status CheckOneMultiplier(const MacDesign& design) {
+  if (design.dot_length == 1) return absl::OkStatus();
+  return absl::UnimplementedError(
+      fmt::format("dot_length {} on a family of one multiplier an accumulator", design.dot_length));
+}
+
+absl::Status CheckOneWidth(const MacDesign& design) {
+  if (!design.scales_voltage && design.weight_widths.empty() && design.activation_widths.empty()) {
+    return absl::OkStatus();
+  }
+  return absl::UnimplementedError(
+      fmt::format("{} on a family without narrow modes",
+                  design.scales_voltage ? "scales_voltage" : "weight_widths, activation_widths"));
 }
 
 int ShiftStages(int span) {
@@ -158,7 +177,7 @@ BlockCost ToFixedPoint(int from_bits, int to_bits, int span, const Technology& t
     const int reach = from_bits + (2 << stage) - 1;
     cost += technology.Shifter(std::min(reach, to_bits), 1);
   }
-  return cost + technology.Gates(kXorGates * std::min(from_bits + places, to_bits));
+  return cost + technology.Gates(kGateOfXor * std::min(from_bits + places, to_bits));
 }
 
 BlockCost Normaliser(int bits, const Technology& technology) {
@@ -249,7 +268,7 @@ BlockCost Accumulate(const Product& product, const Operand& accumulator, bool st
     // A feedback shift register gives as many random bits as rounding cuts; they are added below
     // the last place.
     const int random_bits = accumulator.significand_bits;
-    BlockCost draw = technology.Register(random_bits) + technology.Gates(3 * kXorGates);
+    BlockCost draw = technology.Register(random_bits) + technology.Gates(3 * kGateOfXor);
     draw.delay_ns = 0;  // drawn while the sum is made
     cost += draw + technology.Adder(random_bits);
   }

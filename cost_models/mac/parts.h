@@ -9,11 +9,21 @@
 
 namespace bitscape::cost_models {
 
+// Two-input NAND equivalents: of an AND, an XOR or XNOR, and of one more input.
+inline constexpr double kGateOfAnd = 1.5, kGateOfXor = 2.5, kGateOfThirdInput = 0.5;
+
+inline constexpr int kWidestExponent = 11, kWidestSignificand = 64;  // float64's; an int64 register
+
 // Errors: kUnimplemented, naming an operand whose widths no block has a figure for.
 absl::Status CheckWidths(const MacOperands& operands);
 
-// Errors: kInvalidArgument, naming the field, for a number of stages or a share out of range.
+// Errors: kInvalidArgument, naming the field, for a number of stages, a share or a clock out of
+// range.
 absl::Status CheckDesign(const MacDesign& design);
+// Of a family that has one multiplier an accumulator, and of one that gains nothing from operands
+// narrower than built. Errors: kUnimplemented, naming what of the design it would have to ignore.
+absl::Status CheckOneMultiplier(const MacDesign& design);
+absl::Status CheckOneWidth(const MacDesign& design);
 
 // Stages of a shifter that moves by up to `span` places.
 int ShiftStages(int span);

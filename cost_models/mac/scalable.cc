@@ -31,9 +31,10 @@ absl::Status CheckOperand(const Operand& operand, const std::vector<int>& set, S
                     role, ToString(operand)));
   }
   if (std::ranges::adjacent_find(set, std::ranges::greater_equal{}) != set.end() ||
-      (!set.empty() && set.front() < 1)) {
-    return absl::UnimplementedError(fmt::format("widths of {} {}; they must ascend from 1 or more",
-                                                role, fmt::join(set, ", ")));
+      (!set.empty() && (set.front() < 1 || set.back() > kWidestSignificand))) {
+    return absl::UnimplementedError(
+        fmt::format("widths of {} {}; they must ascend from 1 or more, up to {}", role,
+                    fmt::join(set, ", "), kWidestSignificand));
   }
   if (const int bits = WidthOf(operand, sign); !set.empty() && bits > set.back()) {
     return absl::UnimplementedError(fmt::format("{} {} takes {} bits; the datapath has {}", role,
@@ -100,6 +101,11 @@ ScalableWidths WidthsOf(const MacOperands& built, const MacOperands& used, const
 absl::Status CheckScalable(const MacOperands& used, const MacDesign& design, SignWidth sign,
                            int products) {
   BITSCAPE_RETURN_IF_ERROR(CheckWidths(used));
+  BITSCAPE_RETURN_IF_ERROR(CheckDesign(design));
+  if (design.zero_share > 0) {
+    return absl::UnimplementedError(
+        fmt::format("zero_share {}: no scalable multiplier holds zeros", design.zero_share));
+  }
   BITSCAPE_RETURN_IF_ERROR(CheckOperand(used.weight, design.weight_widths, sign, "weight"));
   BITSCAPE_RETURN_IF_ERROR(
       CheckOperand(used.activation, design.activation_widths, sign, "activation"));
@@ -116,12 +122,6 @@ absl::Status CheckScalable(const MacOperands& used, const MacDesign& design, Sig
                     products == 0 ? "as many as fit" : fmt::format("{}", products)));
   }
   return absl::OkStatus();
-}
-
-absl::Status CheckOneMultiplier(const MacDesign& design) {
-  if (design.dot_length == 1) return absl::OkStatus();
-  return absl::UnimplementedError(
-      fmt::format("dot_length {} on a family of one multiplier an accumulator", design.dot_length));
 }
 
 Part ZeroPoint(const Operand& operand, int built_bits, int used_bits,

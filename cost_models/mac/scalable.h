@@ -12,9 +12,6 @@
 
 namespace bitscape::cost_models {
 
-// Two-input NAND equivalents.
-inline constexpr double kGateOfAnd = 1.5, kGateOfXor = 2.5, kGateOfThirdInput = 0.5;
-
 // A register that is clocked and keeps its value, and one whose clock is gated, in shares of one
 // that takes new data. Fits to the output registers of the 72 arrays of Ibrahim, Mei, Verhelst
 // (arXiv 2108.04773, 28 nm): 0.568 at 200 MHz and 0.570 at 1 GHz over the arrays without serial
@@ -68,9 +65,6 @@ ScalableWidths WidthsOf(const MacOperands& built, const MacOperands& used, const
 // Errors: kUnimplemented with what this family does not take.
 absl::Status CheckScalable(const MacOperands& used, const MacDesign& design, SignWidth sign,
                            int products);
-// A family that has one multiplier an accumulator.
-absl::Status CheckOneMultiplier(const MacDesign& design);
-
 // Subtractors of an operand's zero point, for all operands that its bits hold; empty without.
 Part ZeroPoint(const Operand& operand, int built_bits, int used_bits, const Technology& technology);
 

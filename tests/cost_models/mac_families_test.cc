@@ -160,7 +160,23 @@ TEST(NativeMac, DesignsOutOfRangeAreRefused) {
               "zero_share: 1.5, allowed: 0 to 1");
     EXPECT_EQ(family.check(operands, {.zero_share = std::nan("")}).code(),
               absl::StatusCode::kInvalidArgument);
+    EXPECT_THAT(std::string(family.check(operands, {.clock_ghz = std::nan("")}).message()),
+                HasSubstr("clock_ghz: nan"));
   }
+}
+
+// A parameter that would be ignored is no figure of the machine that was asked for.
+TEST(NativeMac, DesignsThatItHasNotAreRefused) {
+  const MacOperands operands = Of(Int(8), Int(8), Int(32));
+  for (const std::string_view name : {"native", "dot_product"}) {
+    const MacFamily& family = **FindMacFamily(name);
+    EXPECT_EQ(std::string(family.check(operands, {.scales_voltage = true}).message()),
+              "scales_voltage on a family without narrow modes");
+    EXPECT_EQ(std::string(family.check(operands, {.activation_widths = {4, 8}}).message()),
+              "weight_widths, activation_widths on a family without narrow modes");
+  }
+  EXPECT_EQ(std::string((*FindMacFamily("native"))->check(operands, {.dot_length = 8}).message()),
+            "dot_length 8 on a family of one multiplier an accumulator");
 }
 
 // What each property of an output adds, over a plain one that is stored as it is.
@@ -219,6 +235,20 @@ TEST(DotProduct, SignsAreCounted) {
                            Node45().Register(16).energy_pj) /
                               64;
   EXPECT_NEAR(cost.energy_pj, expected, 1e-9);
+}
+
+// -1, 0 and +1 take two bits: adders of 2, 3, 4 and 5 bits for 16 products.
+TEST(DotProduct, ProductsThatMayBeZeroAreAdded) {
+  double tree = 0;
+  for (int level = 0, pairs = 8; pairs > 0; ++level, pairs /= 2) {
+    tree += pairs * Node45().Adder(2 + level).energy_pj;
+  }
+  const double sums = (tree + Node45().Adder(16).energy_pj + Node45().Register(16).energy_pj) / 16;
+  EXPECT_NEAR(Dot(Of(Ternary(), Binary(), Int(16)), 16).energy_pj,
+              Node45().Gates(2.5 + 1.5).energy_pj + Node45().Register(1).energy_pj + sums, 1e-9);
+  EXPECT_NEAR(Dot(Of(Ternary(), Ternary(), Int(16)), 16).energy_pj,
+              Node45().Gates(2.5 + 2 * 1.5).energy_pj + Node45().Register(2).energy_pj + sums,
+              1e-9);
 }
 
 TEST(DotProduct, NarrowAlignmentCostsLess) {

@@ -139,6 +139,14 @@ TEST_P(Scalable, TakesIntegersThatItsWidthsHold) {
   EXPECT_THAT(message(Of(9, 8, 21), {.weight_widths = {2, 4, 8}}),
               HasSubstr("takes 9 bits; the datapath has 2, 4, 8"));
   EXPECT_THAT(message(Of(8, 8, 20), {.activation_widths = {8, 4}}), HasSubstr("must ascend"));
+  EXPECT_THAT(message(Of(8, 8, 20), {.weight_widths = {1, 100'000}}), HasSubstr("up to 64"));
+  EXPECT_THAT(message(Of(8, 8, 20), {.zero_share = 0.5}), HasSubstr("holds zeros"));
+  for (const int stages : {-1, 0, 65}) {
+    EXPECT_EQ(family.check(Of(8, 8, 20), {.pipeline_stages = stages}).code(),
+              absl::StatusCode::kInvalidArgument);
+  }
+  EXPECT_EQ(family.check(Of(8, 8, 20), {.scales_voltage = true, .clock_ghz = -1}).code(),
+            absl::StatusCode::kInvalidArgument);
   MacOperands float_sum = Of(8, 8, 20);
   float_sum.accumulator = {
       .kind = Kind::kFloat, .bits = 32, .exponent_bits = 8, .significand_bits = 24};
