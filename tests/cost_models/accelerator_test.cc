@@ -122,6 +122,9 @@ const BadField kBadFields[] = {
        std::swap(a->memories[0], a->memories[1]);
      },
      "memories[1].per_pe: true, allowed: memories of the elements before those that several share"},
+    {"Supply", [](Accelerator* a) { a->supply_v = 2; }, "supply_v: "},
+    {"FreeOnChip", [](Accelerator* a) { a->memories[1].primitive = kFreeMemory; },
+     "memories[1].primitive: free, allowed: a primitive of a SRAM"},
     {"NetworkEnergy", [](Accelerator* a) { a->memories[1].network_pj_per_bit = -0.1; },
      "memories[1].network_pj_per_bit: -0.1, allowed: 0 or above"},
 };

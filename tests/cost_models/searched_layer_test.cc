@@ -14,6 +14,7 @@
 
 #include "cost_models/accelerators/cost_model.h"
 #include "cost_models/accelerators/hierarchy.h"
+#include "engine/core/random.h"
 #include "tests/cost_models/machines.h"
 
 namespace bitscape::cost_models {
@@ -284,10 +285,61 @@ TEST(SearchedLayer, WhatCannotHoldOneElementIsInfeasible) {
       Outcome(SmallNetwork(), "weights=int2,activations=int8,accumulator=int32", machine)));
 }
 
+TEST(SearchedLayer, NeverBeatsTheRoofline) {
+  Accelerator tree = Bare(4, 6);
+  tree.mac_family = "dot_product";
+  tree.design.dot_length = 8;
+  Accelerator apart = RowStationary();
+  apart.mac_family = "swp_sum_apart";
+  apart.design.weight_widths = apart.design.activation_widths = {2, 4, 8};
+  apart.datapaths = {FixedDatapath("int8", "int8", "int32")};
+  apart.datapaths[0].design = apart.design;
+  Accelerator serial = RowStationary();
+  serial.mac_family = "serial_weights";
+  serial.dataflow = Dataflow::kInputStationary;
+  const Accelerator machines[] = {RowStationary(), tree, apart, serial};
+  const char* const plans[] = {"weights=int2:channel,activations=int2,accumulator=int32",
+                               "weights=int5:channel,activations=int8,accumulator=int32"};
+  for (uint64_t seed = 0; seed < 3; ++seed) {
+    uint64_t counter = 0;
+    const auto draw = [&](int64_t low, int64_t high) {
+      return low + static_cast<int64_t>(
+                       RandomBelow(static_cast<uint64_t>(high - low + 1), seed, 4, counter++));
+    };
+    std::vector<MacShape> layers;
+    for (int i = 0; i < 3; ++i) {
+      layers.push_back(ConvLayer("layer" + std::to_string(i), draw(1, 40), draw(1, 40), draw(1, 5),
+                                 draw(1, 20), draw(1, 3), draw(1, 4)));
+      layers.back().n = draw(1, 2);
+    }
+    for (const Accelerator& machine : machines) {
+      for (const char* plan : plans) {
+        const CostReport report = Price(layers, plan, machine);
+        const auto outcome = RooflineCostModel().Estimate(layers, PlanFor(layers, plan), machine);
+        ASSERT_TRUE(outcome.ok()) << outcome.status();
+        const CostReport& bound = std::get<CostReport>(*outcome);
+        ASSERT_EQ(report.layers.size(), layers.size());
+        for (size_t i = 0; i < layers.size(); ++i) {
+          const LayerCost& layer = report.layers[i];
+          const LayerCost& least = bound.layers[i];
+          const double tolerance = 1 + 1e-12;
+          EXPECT_GE(layer.EnergyPj() * tolerance, least.EnergyPj()) << seed << layer.mapping;
+          EXPECT_GE(layer.latency_cycles * tolerance, least.latency_cycles) << seed;
+          EXPECT_GE(layer.compute_cycles * tolerance, least.compute_cycles) << seed;
+          EXPECT_GE(layer.off_chip_bits * tolerance, least.off_chip_bits) << seed << layer.mapping;
+          EXPECT_NEAR(layer.utilization * layer.compute_cycles / least.compute_cycles, 1,
+                      1 / least.compute_cycles)
+              << seed << " " << machine.mac_family;
+        }
+      }
+    }
+  }
+}
+
 // Of a machine that is built for the plan. Area is exact. A search that stops early may find less
 // for the wider format: by how much is stated here, and in the README.
 TEST(SearchedLayer, WiderFormatsCostMoreWithinTheGapOfTheSearch) {
-  constexpr double kEnergyGap = 1.05, kProductGap = 1.10;
+  constexpr double kEnergyGap = 1.02, kProductGap = 1.10;
   double worst_energy = 0, worst_product = 0;
   for (const std::vector<MacShape>& layers : {SmallNetwork(), SeparableNetwork()}) {
     const auto grow = [&](const std::string& before, const std::string& after) {
