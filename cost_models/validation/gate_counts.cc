@@ -137,6 +137,14 @@ absl::StatusOr<double> MacArea(const Circuit& circuit, const Technology& technol
   return copies * (cost.area_um2 + cost.weight_register.area_um2);
 }
 
+absl::StatusOr<double> Area(const Circuit& circuit, const Technology& technology) {
+  try {
+    return IsPart(circuit.family) ? PartArea(circuit, technology) : MacArea(circuit, technology);
+  } catch (const json::exception& error) {
+    return absl::InvalidArgumentError(fmt::format("design: {}", error.what()));
+  }
+}
+
 absl::StatusOr<std::vector<Circuit>> ReadCircuits(const std::filesystem::path& path) {
   BITSCAPE_ASSIGN_OR_RETURN(const std::string text, ReadFile(path, kMostBytes));
   const json file = json::parse(text, nullptr, /*allow_exceptions=*/false);
@@ -144,22 +152,20 @@ absl::StatusOr<std::vector<Circuit>> ReadCircuits(const std::filesystem::path& p
     return absl::InvalidArgumentError(fmt::format("{}: expected \"rows\"", path.string()));
   }
   std::vector<Circuit> circuits;
-  for (const json& row : file["rows"]) {
-    const bool whole = row.is_object() && row.contains("family") && row["family"].is_string() &&
-                       row.contains("nand2") && row["nand2"].is_number() &&
-                       row.contains("design") && row["design"].is_object();
-    if (!whole) {
-      return absl::InvalidArgumentError(fmt::format("{}: row {} lacks family, nand2 or design",
-                                                    path.string(), circuits.size() + 1));
+  try {
+    for (const json& row : file["rows"]) {
+      circuits.push_back({.family = row.at("family").get<std::string>(),
+                          .name = row.at("name").get<std::string>(),
+                          .weight = row.at("weight").get<std::string>(),
+                          .activation = row.at("activation").get<std::string>(),
+                          .accumulator = row.at("accumulator").get<std::string>(),
+                          .terms = row.at("terms").get<int>(),
+                          .design = row.at("design"),
+                          .nand2 = row.at("nand2").get<double>()});
     }
-    circuits.push_back({.family = row["family"],
-                        .name = row.value("name", ""),
-                        .weight = row.value("weight", ""),
-                        .activation = row.value("activation", ""),
-                        .accumulator = row.value("accumulator", ""),
-                        .terms = row.value("terms", 1),
-                        .design = row["design"],
-                        .nand2 = row["nand2"]});
+  } catch (const json::exception& error) {
+    return absl::InvalidArgumentError(
+        fmt::format("{}: row {}: {}", path.string(), circuits.size() + 1, error.what()));
   }
   return circuits;
 }
@@ -209,8 +215,7 @@ absl::StatusOr<std::vector<ValidationRow>> GateCountRows(const Session& session)
   for (const Circuit& circuit : circuits) {
     if (!families.contains(circuit.family)) order.push_back(circuit.family);
     Pairs& pairs = families[circuit.family];
-    const absl::StatusOr<double> area =
-        IsPart(circuit.family) ? PartArea(circuit, technology) : MacArea(circuit, technology);
+    const absl::StatusOr<double> area = Area(circuit, technology);
     if (!area.ok()) {
       if (pairs.refusals++ == 0) {
         pairs.refused = fmt::format("{} ({})", circuit.name, std::string(area.status().message()));

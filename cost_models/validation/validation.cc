@@ -114,6 +114,8 @@ absl::StatusOr<std::vector<ValidationRow>> RunValidation(const ValidationContext
   const Session session = {.context = context};
   BITSCAPE_ASSIGN_OR_RETURN(std::vector<ValidationRow> rows, AllRows(session));
   const std::vector<ValidationRow> base = rows;
+  BITSCAPE_ASSIGN_OR_RETURN(std::vector<ValidationRow> mapped, TimeloopRows(session));
+  for (ValidationRow& row : mapped) rows.push_back(std::move(row));
   BITSCAPE_ASSIGN_OR_RETURN(std::vector<ValidationRow> counted, GateCountRows(session));
   for (ValidationRow& row : counted) rows.push_back(std::move(row));
   for (const Reading& reading : AllReadings({})) {

@@ -22,11 +22,11 @@ struct ValidationRow {
     kFromMemory,   // not seen in a source: a lead
     kInformation,  // no figure to compare with, or one that no bound is claimed for
   };
-  std::string group;  // "horowitz", "bitfusion", ...: one for each file of the folder's list
+  std::string group;  // "horowitz", "bitfusion", ...: a file of data/, or as README.md lists
   std::string name;
   std::string unit;
-  double published = 0;  // 0 for kInformation rows without a published figure
-  double model = 0;
+  double published = 0;          // 0 for kInformation rows without a published figure
+  double model = 0;              // 0 where the note says "not modelled", "skipped" or "infeasible"
   double deviation_percent = 0;  // of the model from the published figure; 0 without one
   double bound_percent = 0;      // of its absolute value; 0 where no bound is claimed
   Role role = Role::kValidation;

@@ -98,9 +98,9 @@ TEST(Validation, WhatTheModelKnowsDoesNotCount) {
     EXPECT_THAT(row.source, Not(HasSubstr("from memory"))) << row.name;
     EXPECT_THAT(row.note, Not(HasSubstr("fitted on these"))) << row.name;
   }
-  EXPECT_THAT(counting,
-              ::testing::UnorderedElementsAre("bitfusion", "bitnet", "camus", "chips", "eyeriss",
-                                              "fp8_int8", "microexponents", "networks", "psma"));
+  EXPECT_THAT(counting, ::testing::UnorderedElementsAre("bitfusion", "bitnet", "camus", "chips",
+                                                        "eyeriss", "fp8_int8", "microexponents",
+                                                        "networks", "psma", "timeloop"));
   EXPECT_EQ(RowNamed("horowitz", "int8_mul energy").role, Role::kFitted);
   EXPECT_EQ(RowNamed("horowitz", "DRAM, 32-bit read").role, Role::kInput);
   EXPECT_EQ(RowNamed("moons", "power reduction on AlexNet layer 2, 7 of 16 bits").role,
@@ -136,6 +136,16 @@ TEST(Validation, AMissingMachineIsSaidAndNotCounted) {
     EXPECT_EQ(row.role, Role::kInformation);
   }
   EXPECT_GE(skipped, 5);
+}
+
+TEST(Validation, CircuitsAreFollowed) {
+  int families = 0;
+  for (const ValidationRow& row : Rows()) {
+    if (row.group != "gate_counts" || !row.name.ends_with("rank correlation")) continue;
+    ++families;
+    EXPECT_GT(row.model, 0.9) << row.name;
+  }
+  EXPECT_GE(families, 20);
 }
 
 // A folder with the shipped files and one of them replaced.
@@ -178,6 +188,20 @@ TEST_F(DamagedFigures, AreNamed) {
   EXPECT_THAT(MessageWith(R"({"name": "n", "model": "block", "role": "input"})"),
               HasSubstr("published is not above 0"));
   EXPECT_THAT(MessageWith("not json"), HasSubstr("moons.json: expected an object"));
+  fs::copy_file(FigureFolder() / "moons.json", folder_ / "moons.json",
+                fs::copy_options::overwrite_existing);
+  const auto with_file = [&](const char* name, const char* text) {
+    std::ofstream(folder_ / name) << text;
+    const auto rows = RunValidation({.data = folder_, .find_accelerator = FindShipped});
+    EXPECT_FALSE(rows.ok());
+    fs::copy_file(FigureFolder() / name, folder_ / name, fs::copy_options::overwrite_existing);
+    return std::string(rows.status().message());
+  };
+  EXPECT_THAT(with_file("timeloop.json", R"({"source": "S", "cases": [{"name": "c"}]})"),
+              HasSubstr("timeloop.json: case 1"));
+  EXPECT_THAT(with_file("gate_counts.json", R"({"rows": [{"family": "adder"}]})"),
+              HasSubstr("gate_counts.json: row 1"));
+  EXPECT_THAT(with_file("psma_28nm.csv", "clock"), HasSubstr("psma_28nm.csv"));
   fs::remove(folder_ / "moons.json");
   const auto rows = RunValidation({.data = folder_, .find_accelerator = FindShipped});
   EXPECT_THAT(std::string(rows.status().message()), HasSubstr("moons.json"));
