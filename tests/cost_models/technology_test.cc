@@ -225,53 +225,6 @@ TEST(Technology, XnorPopulationCountsAreTheSumOfTheirParts) {
   EXPECT_EQ(rows, 2);
 }
 
-// Least squares over the grid that node_scaling.h names.
-TEST(Technology, AlphaPowerLawIsTheFitOfThePublishedDelays) {
-  for (const NodeRow& row : NodeRows()) {
-    std::vector<double> volts;
-    for (int i = 0; row.lowest_v + 0.05 * i < row.highest_fitted_v + 1e-9; ++i) {
-      volts.push_back(row.lowest_v + 0.05 * i);
-    }
-    const double last = volts.back();
-    const auto errors = [&](double threshold, double alpha) {
-      NodeRow trial = row;
-      trial.threshold_v = threshold;
-      trial.alpha = alpha;
-      std::pair<double, double> squares_and_largest;
-      for (const double v : volts) {
-        const double error = AlphaPowerDelay(trial, v) / AlphaPowerDelay(trial, last) /
-                                 (PublishedDelay(row, v) / PublishedDelay(row, last)) -
-                             1;
-        squares_and_largest.first += error * error;
-        squares_and_largest.second = std::max(squares_and_largest.second, std::abs(error));
-      }
-      return squares_and_largest;
-    };
-    const auto [squares, largest] = errors(row.threshold_v, row.alpha);
-    EXPECT_NEAR(largest * 100, row.largest_delay_residual_percent, 0.01) << row.node;
-    for (int a = 20; a <= 40; ++a) {
-      for (int t = 0; 0.002 * t < row.lowest_v - 0.02; ++t) {
-        ASSERT_GE(errors(0.002 * t, 0.05 * a).first, squares * (1 - 1e-9))
-            << row.node << ": " << 0.002 * t << " V, " << 0.05 * a;
-      }
-    }
-  }
-}
-
-TEST(Technology, InterpolatedNodeLiesBetweenItsNeighbours) {
-  const NodeRow& between = *FindNode("28nm");
-  const NodeRow& large = *FindNode("32nm");
-  const NodeRow& small = *FindNode("20nm");
-  const auto mean = [](double a, double b) { return a + (b - a) * (32 - 28) / (32 - 20); };
-  EXPECT_NEAR(between.area, mean(large.area, small.area), 1e-5);
-  for (size_t i = 0; i < 3; ++i) {
-    EXPECT_NEAR(between.energy[i], mean(large.energy[i], small.energy[i]), 1e-5);
-  }
-  for (size_t i = 0; i < 4; ++i) {
-    EXPECT_NEAR(between.delay[i], mean(large.delay[i], small.delay[i]), 1e-3);
-  }
-}
-
 BlockCost Model(const ArithmeticRow& row) {
   const Technology& node = Node45();
   switch (row.kind) {
