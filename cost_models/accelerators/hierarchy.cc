@@ -11,8 +11,9 @@
 namespace bitscape::cost_models {
 namespace {
 
-// Layer shapes times widths times machines of a long-lived server; above it the cache starts anew.
-constexpr size_t kMaxCachedMappings = 100'000;
+// Layer shapes times widths times machines of a long-lived server, some 3 KB each; above it the
+// cache starts anew.
+constexpr size_t kMaxCachedMappings = 30'000;
 // Mappings counted for one layer: more find little (tests/bench/bench_cost prints both).
 constexpr int64_t kEvaluations = 20'000;
 

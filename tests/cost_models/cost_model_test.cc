@@ -424,6 +424,36 @@ TEST(CostModel, WhatTheFamilyCannotSumIsInfeasible) {
                         "family native does not take: "));
 }
 
+// 16 x 16 multipliers, 128 products of each of 32 sums: 8 row folds and 2 column folds.
+TEST(CostModel, SplitMultipliersFillTheArrayLikeSeveral) {
+  const std::vector<MacShape> layers = {GemmLayer("fc", 128, 32)};
+  Accelerator machine = Int8Array();
+  machine.design.weight_widths = machine.design.activation_widths = {2, 4, 8};
+  machine.datapaths[0].design = machine.design;
+  const auto layer = [&](std::string_view family, std::string_view plan) {
+    machine.mac_family = std::string(family);
+    return Price(layers, plan, machine).layers.at(0);
+  };
+  constexpr std::string_view kInt4 = "weights=int4,activations=int4,accumulator=int32";
+  EXPECT_EQ(layer("dnc_sum_together", kInt8).compute_cycles, 16);
+  EXPECT_EQ(layer("dnc_sum_together", kInt4).compute_cycles, 4) << "64 rows";
+  EXPECT_EQ(layer("dnc_sum_together", kInt4).utilization, 1);
+  EXPECT_EQ(layer("dnc_sum_apart", kInt4).compute_cycles, 8) << "64 columns, half of them idle";
+  EXPECT_EQ(layer("dnc_sum_apart", kInt4).utilization, 0.5);
+}
+
+// A multiplier that takes weights bit by bit holds an input, another one for each product.
+TEST(CostModel, SerialWeightsLoadAnInputForEachProduct) {
+  const std::vector<MacShape> layers = {GemmLayer("fc", 64, 10)};
+  Accelerator machine = Int8Array();
+  machine.mac_family = "serial_weights";
+  const LayerCost layer = Price(layers, kInt8, machine).layers.at(0);
+  EXPECT_EQ(layer.macs_per_cycle, 1.0 / 8);
+  const CostReport report = Price(layers, kInt8, machine);
+  EXPECT_NEAR(Breakdown(report).at("input_registers"), 640 * 8 * 0.009, 1e-9);
+  EXPECT_EQ(Breakdown(report).count("weight_registers"), 0u);
+}
+
 TEST(CostModel, OutputsPayForTheirScalesOnce) {
   const std::vector<MacShape> layers = {GemmLayer("fc", 64, 10), GemmLayer("next", 64, 10)};
   const auto output_pj = [&](std::string_view plan) {
