@@ -175,13 +175,34 @@ absl::StatusOr<double> Efficiency(const Figure& figure, const Session& session) 
   return TopsPerWatt(run.report, run.machine);
 }
 
+struct Gain {
+  Accelerator machine;
+  CostReport wide, narrow;  // weights of 16 bits, and of one
+};
+absl::StatusOr<Gain> RunGain(const Figure& figure, const Session& session) {
+  Gain gain;
+  BITSCAPE_ASSIGN_OR_RETURN(gain.machine, Find(session, figure.Text("machine")));
+  BITSCAPE_ASSIGN_OR_RETURN(gain.wide,
+                            EstimateOneLayer(session, gain.machine, {"int16", "int16", "int32"}));
+  BITSCAPE_ASSIGN_OR_RETURN(gain.narrow,
+                            EstimateOneLayer(session, gain.machine, {"binary", "int16", "int32"}));
+  return gain;
+}
+
 absl::StatusOr<double> EfficiencyGain(const Figure& figure, const Session& session) {
-  BITSCAPE_ASSIGN_OR_RETURN(const Accelerator machine, Find(session, figure.Text("machine")));
-  BITSCAPE_ASSIGN_OR_RETURN(const CostReport wide,
-                            EstimateOneLayer(session, machine, {"int16", "int16", "int32"}));
-  BITSCAPE_ASSIGN_OR_RETURN(const CostReport narrow,
-                            EstimateOneLayer(session, machine, {"binary", "int16", "int32"}));
-  return TopsPerWatt(narrow, machine) / TopsPerWatt(wide, machine);
+  BITSCAPE_ASSIGN_OR_RETURN(const Gain gain, RunGain(figure, session));
+  return TopsPerWatt(gain.narrow, gain.machine) / TopsPerWatt(gain.wide, gain.machine);
+}
+
+absl::StatusOr<double> MacGain(const Figure& figure, const Session& session) {
+  BITSCAPE_ASSIGN_OR_RETURN(const Gain gain, RunGain(figure, session));
+  const auto energy = [](const CostReport& report) {
+    for (const EnergyItem& item : report.layers.front().energy) {
+      if (item.component == "mac") return item.energy_pj;
+    }
+    return 0.0;
+  };
+  return energy(gain.wide) / energy(gain.narrow);
 }
 
 // Units whose window of inputs is registered once and broadcast to all of them, at the activity
@@ -315,6 +336,7 @@ std::span<const Model> MachineModels() {
       {"cell_memory_throughput", {"machine"}, TopsPerMegaGate},
       {"machine_efficiency", {"machine"}, Efficiency},
       {"machine_efficiency_gain", {"machine"}, EfficiencyGain},
+      {"machine_mac_gain", {"machine"}, MacGain},
       {"broadcast_power", {"machine", "volts"}, BroadcastPower},
       {"broadcast_efficiency", {"machine", "volts"}, BroadcastEfficiency},
       {"stripes_machine_speed", {"bits"}, StripesSpeed},

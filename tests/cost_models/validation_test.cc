@@ -10,6 +10,7 @@
 #include <fstream>
 #include <map>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -146,6 +147,30 @@ TEST(Validation, CircuitsAreFollowed) {
     EXPECT_GT(row.model, 0.9) << row.name;
   }
   EXPECT_GE(families, 20);
+}
+
+// scalable_relations.csv holds the same figures, for the tests of the families: no two versions.
+TEST(Validation, ScalableRelationsAreTheSameInBothFiles) {
+  std::string figures;
+  for (const char* name : {"camus.json", "bitfusion.json", "chips.json", "moons.json"}) {
+    figures += *ReadFile(FigureFolder() / name, 1 << 20);
+  }
+  std::ifstream file(SCALABLE_RELATIONS);
+  int relations = 0;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with('#') || line.starts_with("key,")) continue;
+    ++relations;
+    const std::string key = line.substr(0, line.find(','));
+    const size_t at = figures.find("\"key\": \"" + key + "\"");
+    ASSERT_NE(at, std::string::npos) << key;
+    const size_t begin =
+        figures.rfind("\"published\": ", at) + std::string("\"published\": ").size();
+    std::vector<std::string> cells;
+    std::stringstream stream(line);
+    for (std::string cell; std::getline(stream, cell, ',');) cells.push_back(cell);
+    EXPECT_NEAR(std::stod(figures.substr(begin)) / std::stod(cells.at(3)), 1, 1e-3) << key;
+  }
+  EXPECT_GT(relations, 10);
 }
 
 // A folder with the shipped files and one of them replaced.
