@@ -87,7 +87,10 @@ CLI::App* CommandLine::AddVerb(CLI::App* parent, const std::string& name,
                                Command command, const std::string& form_flags) {
   CLI::App* verb = parent->add_subcommand(name, description);
   verb->footer(Examples(examples));
-  verb->callback([this, command = std::move(command)] { selected_ = command; });
+  // A verb may have verbs of its own: theirs is chosen before this is called.
+  verb->callback([this, verb, command = std::move(command)] {
+    if (verb->get_subcommands().empty()) selected_ = command;
+  });
   AddGlobals(verb, form_flags);
   return verb;
 }

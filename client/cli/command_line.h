@@ -49,6 +49,7 @@ void AddFormatCommands(CommandLine& line);
 void AddAccuracyCommand(CommandLine& line, CLI::App* noun);  // of `format`
 void AddAcceleratorCommands(CommandLine& line);
 void AddEvaluationCommands(CommandLine& line);
+void AddCostCommands(CommandLine& line);
 void AddServerCommands(CommandLine& line);
 
 }  // namespace bitscape::cli

@@ -1,4 +1,4 @@
-// bitscape evaluate, bitscape cost: one plan, now.
+// bitscape evaluate: one plan, now.
 #include <fmt/format.h>
 
 #include <CLI/App.hpp>
@@ -11,6 +11,7 @@
 #include "bitscape/v1/evaluation.grpc.pb.h"
 #include "bitscape/v1/format.grpc.pb.h"
 #include "client/cli/command_line.h"
+#include "client/cli/cost_options.h"
 #include "client/cli/format_page.h"
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
@@ -19,11 +20,6 @@
 
 namespace bitscape::cli {
 namespace {
-
-constexpr char kPlanHelp[] =
-    "weights=...,activations=...,accumulator=...; rules for single layers follow after ';'. "
-    "Integer "
-    "plans want accumulator=int32: the default is fp32. '': fp32 everywhere";
 
 View ViewOf(const v1::Evaluation& evaluation) {
   View view;
@@ -127,40 +123,6 @@ absl::Status Evaluate(Session& session, const v1::EvaluateRequest& request) {
   return Print(session.globals, result, view);
 }
 
-View ViewOf(const v1::CostEstimate& cost) {
-  View view;
-  view.facts = {{"accelerator", cost.accelerator()},
-                {"plan", cost.plan()},
-                {"energy", Energy(cost.energy_pj())},
-                {"latency", fmt::format("{} ({} cycles)", Seconds(cost.latency_seconds()),
-                                        Count(cost.latency_cycles()))},
-                {"area", Area(cost.area_um2())},
-                {"weights", Bytes(cost.weight_bytes())},
-                {"cost model", cost.cost_model_version()}};
-  for (const auto& area : cost.area()) {
-    view.facts.emplace_back("  area of " + area.component(), Area(area.area_um2()));
-  }
-  view.table.columns = {{"LAYER"},
-                        {"MACS", Align::kRight},
-                        {"ENERGY", Align::kRight},
-                        {"CYCLES", Align::kRight},
-                        {"UTILIZATION", Align::kRight},
-                        {"BOUND BY"},
-                        {"WEIGHTS", Align::kRight},
-                        {"ENERGY BY COMPONENT"}};
-  for (const auto& layer : cost.layers()) {
-    std::string parts;
-    for (const auto& energy : layer.energy()) {
-      parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", energy.component(),
-                           Energy(energy.energy_pj()));
-    }
-    view.table.rows.push_back({layer.name(), Count(layer.macs()), Energy(layer.energy_pj()),
-                               Count(layer.latency_cycles()), Percent(layer.utilization()),
-                               layer.bound(), Bytes(layer.weight_bytes()), parts});
-  }
-  return view;
-}
-
 void AddEvaluate(CommandLine& line) {
   struct Options {
     std::string network, dataset, plan, split;
@@ -196,39 +158,8 @@ void AddEvaluate(CommandLine& line) {
   verb->add_option("--seed", options->seed, "Of what is random (0: 1)")->check(Integer64());
 }
 
-void AddCost(CommandLine& line) {
-  struct Options {
-    std::string network, accelerator, plan;
-  };
-  const auto options = std::make_shared<Options>();
-  CLI::App* verb = line.AddVerb(
-      &line.root(), "cost",
-      "Prices one plan on one machine, now: one inference of one image. csv prints one "
-      "row, the totals; the other forms hold the layers too.",
-      "cost --network resnet8 --accelerator eyeriss_like --plan "
-      "weights=int8:channel,activations=int8,accumulator=int32",
-      [options](Session& session) {
-        auto stub = session.Stub<v1::EvaluationService>();
-        if (!stub.ok()) return stub.status();
-        v1::EstimateCostRequest request;
-        request.set_network(Qualified("networks", options->network));
-        request.set_accelerator(Qualified("accelerators", options->accelerator));
-        request.set_plan(PlanOrFloat32(options->plan));
-        const auto cost =
-            session.Invoke(&v1::EvaluationService::Stub::EstimateCost, **stub, request);
-        if (!cost.ok()) return cost.status();
-        return Print(session.globals, *cost, ViewOf(*cost));
-      });
-  verb->add_option("--network", options->network, "The network")->required();
-  verb->add_option("--accelerator", options->accelerator, "The machine")->required();
-  verb->add_option("--plan", options->plan, kPlanHelp)->required();
-}
-
 }  // namespace
 
-void AddEvaluationCommands(CommandLine& line) {
-  AddEvaluate(line);
-  AddCost(line);
-}
+void AddEvaluationCommands(CommandLine& line) { AddEvaluate(line); }
 
 }  // namespace bitscape::cli

@@ -68,6 +68,13 @@ absl::Status FromGrpc(const grpc::Status& status) {
   return result;
 }
 
+std::string FieldOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kBadRequestUrl);
+  google::rpc::BadRequest bad_request;
+  if (!payload || !bad_request.ParseFromString(std::string(*payload))) return "";
+  return bad_request.field_violations().empty() ? "" : bad_request.field_violations(0).field();
+}
+
 std::string ErrorText(const absl::Status& status) {
   const std::string message(status.message());
   std::string text = fmt::format("error: {}\n", message.substr(0, message.find('\n')));
@@ -77,7 +84,7 @@ std::string ErrorText(const absl::Status& status) {
   if (payload && bad_request.ParseFromString(std::string(*payload))) {
     for (const auto& violation : bad_request.field_violations()) {
       const std::string line = fmt::format("{}: {}", violation.field(), violation.description());
-      if (line != message) text += IndentedLines(line, 0);
+      if (!message.ends_with(line)) text += IndentedLines(line, 0);
     }
   }
   return text;

@@ -27,6 +27,9 @@ int ExitCode(absl::StatusCode code);
 // Keeps google.rpc.BadRequest details as a payload.
 absl::Status FromGrpc(const grpc::Status& status);
 
+// The field that a google.rpc.BadRequest in `status` is about; "" without one.
+std::string FieldOf(const absl::Status& status);
+
 // "error: ..." in one line; then, indented, what else the message holds, and the field violations
 // that it does not tell already.
 std::string ErrorText(const absl::Status& status);

@@ -18,6 +18,7 @@
 #include "client/cli/numbers.h"
 #include "client/cli/output.h"
 #include "client/cli/report.h"
+#include "client/cli/sensitivity.h"
 #include "client/cli/text.h"
 #include "client/cli/trouble.h"
 
@@ -27,6 +28,7 @@ namespace {
 struct ShowOptions {
   std::vector<std::string> sweeps, objectives;
   std::vector<double> reference_point;
+  bool readings = false;
 };
 
 absl::StatusOr<v1::Front> Query(Session& session, const ShowOptions& options) {
@@ -83,6 +85,11 @@ absl::Status PrintFront(const Globals& globals, const v1::Front& front) {
 }
 
 absl::Status Show(Session& session, const ShowOptions& options) {
+  if (options.readings) {
+    return ShowSensitivity(
+        session,
+        {.sweeps = options.sweeps, .plans = {}, .objectives = options.objectives, .base = {}});
+  }
   ShowOptions unique = options;
   unique.sweeps.clear();
   for (const std::string& sweep : options.sweeps) {
@@ -102,10 +109,10 @@ absl::StatusOr<ReportData> Collect(Session& session, const std::string& sweep) {
   auto found = GetSweep(session, sweep);
   if (!found.ok()) return found.status();
   data.sweep = *std::move(found);
-  auto front = Query(session, {{sweep}, {}, {}});
+  auto front = Query(session, {{sweep}, {}, {}, false});
   if (!front.ok()) return front.status();
   data.front = *std::move(front);
-  auto two = Query(session, {{sweep}, {"accuracy", "energy_pj"}, {}});
+  auto two = Query(session, {{sweep}, {"accuracy", "energy_pj"}, {}, false});
   if (!two.ok()) return two.status();
   data.energy_accuracy = *std::move(two);
   auto stub = session.Stub<v1::TrialService>();
@@ -146,7 +153,8 @@ void AddFrontCommands(CommandLine& line) {
       "csv and jsonl say onFront of each row.",
       "front show SWEEP\n"
       "front show SWEEP --objective accuracy,energy_pj\n"
-      "front show SWEEP OTHER-SWEEP -o json",
+      "front show SWEEP OTHER-SWEEP -o json\n"
+      "front show SWEEP --readings",
       [options](Session& session) { return Show(session, *options); });
   show->add_option("sweep", options->sweeps, "Sweeps")->required();
   show->add_option("--objective,--objectives", options->objectives,
@@ -159,6 +167,10 @@ void AddFrontCommands(CommandLine& line) {
       ->check(Finite())
       ->delimiter(',')
       ->allow_extra_args(false);
+
+  show->add_flag("--readings", options->readings,
+                 "Prices again under every reading of the cost model's sources, and marks what "
+                 "stays on the front (cost sensitivity)");
 
   struct ReportOptions {
     std::string sweep, file;

@@ -55,6 +55,7 @@ int Run(int argc, char** argv) {
   AddFormatCommands(line);
   AddAcceleratorCommands(line);
   AddEvaluationCommands(line);
+  AddCostCommands(line);
   AddServerCommands(line);
   const auto command = line.Parse(argc, argv);
   if (!command.ok()) return Report(command.status(), session.globals);

@@ -6,7 +6,6 @@
 #include <variant>
 
 #include "bitscape/v1/evaluation.grpc.pb.h"
-#include "cost_models/accelerators/cost_model.h"
 #include "engine/core/status.h"
 #include "engine/emulate/evaluator.h"
 #include "server/rpc/evaluation_work.h"
@@ -104,15 +103,10 @@ class EvaluationServiceImpl final : public v1::EvaluationService::Service {
                              v1::QuantizationErrors* response) override {
     return Handle([&] { return MeasureLayerErrors(context_, call, *request, response); });
   }
-  grpc::Status EstimateCost(grpc::ServerContext*, const v1::EstimateCostRequest* request,
-                            v1::CostEstimate* response) override {
-    return Handle([&] { return DoEstimate(*request, response); });
-  }
 
  private:
   absl::Status DoEvaluate(grpc::ServerContext* call, const v1::EvaluateRequest& request,
                           grpc::ServerWriter<v1::EvaluateResponse>* writer);
-  absl::Status DoEstimate(const v1::EstimateCostRequest& request, v1::CostEstimate* response);
 
   ServiceContext& context_;
 };
@@ -136,59 +130,6 @@ absl::Status EvaluationServiceImpl::DoEvaluate(grpc::ServerContext* call,
   }
   *response.mutable_result() = ToProto(work, *tally);
   writer->Write(response);
-  return absl::OkStatus();
-}
-
-void AddLayer(const cost_models::LayerCost& cost, v1::CostEstimate* estimate) {
-  constexpr double kBitsPerByte = 8;
-  v1::CostEstimate::Layer& layer = *estimate->add_layers();
-  layer.set_name(cost.layer);
-  layer.set_macs(cost.macs);
-  layer.set_energy_pj(cost.EnergyPj());
-  layer.set_latency_cycles(cost.latency_cycles);
-  layer.set_compute_cycles(cost.compute_cycles);
-  layer.set_utilization(cost.utilization);
-  layer.set_bound(cost.bound);
-  layer.set_weight_bytes(cost.weight_bits / kBitsPerByte);
-  for (const cost_models::EnergyItem& item : cost.energy) {
-    v1::CostEstimate::Energy& energy = *layer.add_energy();
-    energy.set_component(item.component);
-    energy.set_energy_pj(item.energy_pj);
-  }
-}
-
-absl::Status EvaluationServiceImpl::DoEstimate(const v1::EstimateCostRequest& request,
-                                               v1::CostEstimate* response) {
-  Library& library = context_.library;
-  BITSCAPE_ASSIGN_OR_RETURN(const auto network, FindNetwork(library, request.network(), "network"));
-  BITSCAPE_ASSIGN_OR_RETURN(const auto accelerator,
-                            FindAccelerator(library, request.accelerator(), "accelerator"));
-  BITSCAPE_ASSIGN_OR_RETURN(const PlanOnNetwork plan, FindPlan(*network, request.plan(), "plan"));
-  const std::vector<network::MacShape> shapes = network::MacShapes(*network);
-  BITSCAPE_ASSIGN_OR_RETURN(
-      const cost_models::CostOutcome outcome,
-      cost_models::AnalyticCostModel().Estimate(shapes, plan.resolved, *accelerator));
-  if (const auto* infeasible = std::get_if<cost_models::Infeasible>(&outcome)) {
-    return absl::FailedPreconditionError(fmt::format("accelerator '{}' can't run the plan: {}",
-                                                     accelerator->name, infeasible->reason));
-  }
-  const auto& report = std::get<cost_models::CostReport>(outcome);
-  response->set_energy_pj(report.EnergyPj());
-  response->set_latency_cycles(report.LatencyCycles());
-  response->set_latency_seconds(report.LatencySeconds());
-  response->set_area_um2(report.AreaUm2());
-  response->set_weight_bytes(report.WeightBytes());
-  response->set_plan(plan.text);
-  response->set_accelerator(AcceleratorName(accelerator->name));
-  for (const cost_models::LayerCost& layer : report.layers) {
-    AddLayer(layer, response);
-  }
-  for (const cost_models::AreaItem& item : report.area) {
-    v1::CostEstimate::Area& area = *response->add_area();
-    area.set_component(item.component);
-    area.set_area_um2(item.area_um2);
-  }
-  response->set_cost_model_version(std::string(cost_models::CostModelVersion()));
   return absl::OkStatus();
 }
 

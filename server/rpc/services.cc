@@ -16,6 +16,7 @@ absl::StatusOr<StreamSlots::Slot> StreamSlots::Take(std::string_view what) {
 std::vector<std::unique_ptr<grpc::Service>> MakeServices(ServiceContext& context) {
   std::vector<std::unique_ptr<grpc::Service>> services;
   services.push_back(MakeAcceleratorService(context));
+  services.push_back(MakeCostService(context));
   services.push_back(MakeDatasetService(context));
   services.push_back(MakeEvaluationService(context));
   services.push_back(MakeFormatService(context));
@@ -29,10 +30,9 @@ std::vector<std::unique_ptr<grpc::Service>> MakeServices(ServiceContext& context
 
 const std::vector<std::string>& ServiceNames() {
   static const std::vector<std::string> names = {
-      "bitscape.v1.AcceleratorService", "bitscape.v1.DatasetService",
-      "bitscape.v1.EvaluationService",  "bitscape.v1.FormatService",
-      "bitscape.v1.FrontService",       "bitscape.v1.NetworkService",
-      "bitscape.v1.ServerService",      "bitscape.v1.SweepService",
+      "bitscape.v1.AcceleratorService", "bitscape.v1.CostService",   "bitscape.v1.DatasetService",
+      "bitscape.v1.EvaluationService",  "bitscape.v1.FormatService", "bitscape.v1.FrontService",
+      "bitscape.v1.NetworkService",     "bitscape.v1.ServerService", "bitscape.v1.SweepService",
       "bitscape.v1.TrialService"};
   return names;
 }

@@ -85,6 +85,7 @@ inline constexpr int64_t kMaxChunkBytes = int64_t{1} << 20;
 std::vector<std::unique_ptr<grpc::Service>> MakeServices(ServiceContext& context);
 
 std::unique_ptr<grpc::Service> MakeAcceleratorService(ServiceContext& context);
+std::unique_ptr<grpc::Service> MakeCostService(ServiceContext& context);
 std::unique_ptr<grpc::Service> MakeDatasetService(ServiceContext& context);
 std::unique_ptr<grpc::Service> MakeEvaluationService(ServiceContext& context);
 std::unique_ptr<grpc::Service> MakeFormatService(ServiceContext& context);

@@ -224,8 +224,11 @@ absl::StatusOr<Accelerator> ToAccelerator(const AcceleratorSpec& spec) {
     accelerator.memories.push_back(std::move(level));
   }
   if (absl::Status status = cost_models::Validate(accelerator); !status.ok()) {
-    // Its messages begin with the field.
-    return FieldError("spec", std::string(status.message()));
+    // Its messages begin with the field: "memories[1].width_bits: 0, allowed: ...".
+    const std::string message(status.message());
+    const size_t colon = message.find(": ");
+    if (colon == std::string::npos) return FieldError("spec", message);
+    return FieldError(absl::StrCat("spec.", message.substr(0, colon)), message.substr(colon + 2));
   }
   return accelerator;
 }

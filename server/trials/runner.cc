@@ -34,8 +34,15 @@ absl::StatusOr<std::vector<SliceResult>> RunSlice(emulate::Evaluator& evaluator,
 absl::StatusOr<std::variant<TrialCost, cost_models::Infeasible>> PriceTrial(
     std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
     const cost_models::Accelerator& accelerator) {
-  BITSCAPE_ASSIGN_OR_RETURN(const cost_models::CostOutcome outcome,
-                            cost_models::AnalyticCostModel().Estimate(layers, plan, accelerator));
+  return PriceTrial(layers, plan, accelerator, cost_models::TechnologyOf(accelerator));
+}
+
+absl::StatusOr<std::variant<TrialCost, cost_models::Infeasible>> PriceTrial(
+    std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
+    const cost_models::Accelerator& accelerator, const cost_models::TechnologyOptions& options) {
+  BITSCAPE_ASSIGN_OR_RETURN(
+      const cost_models::CostOutcome outcome,
+      cost_models::AnalyticCostModel().Estimate(layers, plan, accelerator, options));
   if (const auto* infeasible = std::get_if<cost_models::Infeasible>(&outcome)) {
     return *infeasible;
   }

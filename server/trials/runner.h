@@ -32,6 +32,10 @@ absl::StatusOr<std::vector<SliceResult>> RunSlice(emulate::Evaluator& evaluator,
 absl::StatusOr<std::variant<TrialCost, cost_models::Infeasible>> PriceTrial(
     std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
     const cost_models::Accelerator& accelerator);
+// The same under another reading of the cost model's sources.
+absl::StatusOr<std::variant<TrialCost, cost_models::Infeasible>> PriceTrial(
+    std::span<const network::MacShape> layers, const quantize::ResolvedPlan& plan,
+    const cost_models::Accelerator& accelerator, const cost_models::TechnologyOptions& options);
 
 TrialMetrics MakeMetrics(const TrialCost& cost, int64_t correct, int64_t images, double loss_sum);
 

@@ -82,16 +82,6 @@ class EvaluationServiceTest : public ::testing::Test {
     Call call;
     return evaluation_->MeasureErrors(&call, request, errors);
   }
-  grpc::Status Estimate(const std::string& accelerator, const std::string& plan,
-                        v1::CostEstimate* cost) {
-    v1::EstimateCostRequest request;
-    request.set_network("lenet5");
-    request.set_accelerator(accelerator);
-    request.set_plan(plan);
-    Call call;
-    return evaluation_->EstimateCost(&call, request, cost);
-  }
-
   static std::unique_ptr<RunningServer> running_;
   std::unique_ptr<v1::EvaluationService::Stub> evaluation_;
 };
@@ -398,49 +388,6 @@ TEST_F(EvaluationServiceTest, RefusesToMeasureErrorsOfBadPlans) {
   expect("", 32, "plan", "required");
   expect("weights=int88", 32, "plan", "int88");
   expect("weights=int8", 5001, "images", "5001 is out of range: 0 (for 1000) to 5000");
-}
-
-TEST_F(EvaluationServiceTest, PricesAPlan) {
-  v1::CostEstimate cost;
-  const grpc::Status status =
-      Estimate("accelerators/eyeriss_like", "weights=int8,activations=int8", &cost);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_EQ(cost.accelerator(), "accelerators/eyeriss_like");
-  double energy_pj = 0;
-  double cycles = 0;
-  for (const v1::CostEstimate::Layer& layer : cost.layers()) {
-    double items = 0;
-    for (const v1::CostEstimate::Energy& item : layer.energy()) {
-      items += item.energy_pj();
-    }
-    EXPECT_NEAR(items, layer.energy_pj(), 1e-9 * items) << layer.name();
-    energy_pj += layer.energy_pj();
-    cycles += layer.latency_cycles();
-  }
-  EXPECT_GT(cost.energy_pj(), 0);
-  EXPECT_NEAR(energy_pj, cost.energy_pj(), 1e-9 * energy_pj);
-  EXPECT_NEAR(cycles, cost.latency_cycles(), 1e-9 * cycles);
-  EXPECT_NEAR(cost.latency_seconds(), cycles / 0.2e9, 1e-9);
-  double area_um2 = 0;
-  for (const v1::CostEstimate::Area& item : cost.area()) {
-    area_um2 += item.area_um2();
-  }
-  EXPECT_NEAR(area_um2, cost.area_um2(), 1e-9 * area_um2);
-  EXPECT_GT(cost.weight_bytes(), 61470) << "61,470 weights of a byte, and their scales";
-  EXPECT_NE(cost.cost_model_version(), "");
-}
-
-TEST_F(EvaluationServiceTest, TellsWhyAMachineCannot) {
-  v1::CostEstimate cost;
-  grpc::Status status = Estimate("int8_array", "weights=fp16,activations=fp16", &cost);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(status.error_message(), HasSubstr("accelerator 'int8_array' can't run the plan: "));
-  status = Estimate("eyeris_like", "weights=int8,activations=int8", &cost);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
-  EXPECT_THAT(status.error_message(), HasSubstr("did you mean 'eyeriss_like'?"));
-  status = Estimate("eyeriss_like", "weights=int8;[conv9*]weights=int4", &cost);
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
-  EXPECT_EQ(FieldsOf(status).field_violations(0).field(), "plan");
 }
 
 }  // namespace

@@ -116,7 +116,7 @@ TEST_F(HttpTest, AnswersErrorsAsTheProtocolHasThem) {
   answer = Post("SweepService/ListSweeps", R"({"pageSize": -1})");
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.json["code"], "invalid_argument");
-  answer = Post("EvaluationService/EstimateCost",
+  answer = Post("CostService/EstimateCost",
                 R"({"network": "lenet5", "accelerator": "int8_array", "plan": "weights=fp16"})");
   EXPECT_EQ(answer.status, 400);
   EXPECT_EQ(answer.json["code"], "failed_precondition");
