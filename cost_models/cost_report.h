@@ -8,9 +8,9 @@
 
 namespace bitscape::cost_models {
 
-// `component` is "mac", "output_stage", "<memory>_<tensor>" with tensor weights, inputs, outputs,
-// "weight_registers", "input_registers", "network", "reduction" (sums of elements added on their
-// way out), "leakage".
+// `component` is "mac", "idle_lanes" (adder trees that are not full), "output_stage",
+// "weight_registers" or "input_registers" (loads), "<memory>_<tensor>" with tensor weights, inputs,
+// outputs, "network", "reduction" (sums of elements added on their way out), "leakage".
 struct EnergyItem {
   std::string component;
   double energy_pj = 0;

@@ -98,6 +98,13 @@ WeightStationaryArray ArrayOf(const Machine& machine, const MacFamily& family, i
   return array;
 }
 
+// A reduction fills trees of `lanes` but for the last.
+double LanesUsed(const network::MacShape& layer, int64_t lanes) {
+  const int64_t length = layer.ReductionLength();
+  const int64_t trees = (length + lanes - 1) / lanes;
+  return static_cast<double>(length) / static_cast<double>(trees * lanes);
+}
+
 LayerCost EstimateClosedForm(const Machine& machine, const MacFamily& family,
                              const network::MacShape& layer, const LayerBits& bits,
                              const MacCost& mac, LayerCost cost) {
@@ -114,6 +121,7 @@ LayerCost EstimateClosedForm(const Machine& machine, const MacFamily& family,
                        ? static_cast<double>(layer.WeightElements())
                        : cost.macs,
                    &cost);
+  AddIdleLanes(mac, LanesUsed(layer, machine.accelerator->design.dot_length), &cost);
   const LayerTraffic traffic = TrafficOf(counts, bits);
   for (const Moved& moved : traffic.dram) cost.off_chip_bits += moved.read + moved.written;
   PriceTraffic(machine, traffic, &cost);
@@ -172,7 +180,7 @@ class Analytic final : public CostModel {
 
 }  // namespace
 
-std::string_view CostModelVersion() { return "4"; }
+std::string_view CostModelVersion() { return "5"; }
 
 const CostModel& AnalyticCostModel() {
   static const Analytic kModel;

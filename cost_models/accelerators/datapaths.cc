@@ -15,15 +15,20 @@ namespace {
 // So long that the bound of an exact sum is beyond every int32 accumulator.
 constexpr int64_t kLongestReduction = int64_t{1} << 31;
 
-// What a machine's datapath is built for: its tree adds a dot product before the accumulator
-// rounds.
+// What a machine's datapath is built for. Where its accumulator leaves the order free, the adder
+// tree aligns products to the accumulator's width.
 absl::StatusOr<MacOperands> BuiltOperands(const Datapath& datapath) {
   network::MacShape any;
   any.c = kLongestReduction;
-  BITSCAPE_ASSIGN_OR_RETURN(MacOperands operands, OperandsFor({.weights = datapath.weights,
-                                                               .activations = datapath.activations,
-                                                               .accumulator = datapath.accumulator},
-                                                              any, formats::Float32()));
+  return OperandsFor({.weights = datapath.weights,
+                      .activations = datapath.activations,
+                      .accumulator = datapath.accumulator},
+                     any, formats::Float32());
+}
+
+// The order in which it sums all the same, for plans that ask for one: its tree adds a dot product
+// before the accumulator rounds.
+MacOperands InItsOrder(MacOperands operands, const Datapath& datapath) {
   operands.any_order = false;
   operands.chunk = std::max(datapath.accumulator.chunk, datapath.design.dot_length);
   operands.align_bits = datapath.accumulator.align_bits;
@@ -105,7 +110,7 @@ absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseFixed(
     MacCost least;
     for (size_t i = 0; i < datapaths.built.size(); ++i) {
       const Datapath& datapath = machine.accelerator->datapaths[i];
-      if (!Fits(need, datapaths.built[i]) ||
+      if (!Fits(need, InItsOrder(datapaths.built[i], datapath)) ||
           !datapaths.families[i]->check(need, datapath.design).ok()) {
         continue;
       }

@@ -133,6 +133,15 @@ MappingCache& Cache() {
   return *kCache;
 }
 
+double LanesUsed(const Mapping& mapping, int64_t products) {
+  int64_t used = 1;
+  const LevelMapping& registers = mapping.levels.front();
+  for (const auto* loops : {&registers.spatial_x, &registers.spatial_y}) {
+    for (const Loop& loop : *loops) used *= loop.bound;
+  }
+  return static_cast<double>(used) / static_cast<double>(products);
+}
+
 }  // namespace
 
 Hierarchy HierarchyOf(const Accelerator& accelerator, int64_t products) {
@@ -198,6 +207,7 @@ absl::StatusOr<std::shared_ptr<const SearchedMapping>> BestMapping(const Machine
   }
   result->reductions =
       result->best.counts.spatial_reductions - AdditionsInElements(hierarchy, result->best);
+  result->lanes_used = LanesUsed(result->best.mapping, task.products);
   result->loop_nest = result->best.mapping.ToString(hierarchy);
   Cache().Add(key, result);
   return result;

@@ -42,6 +42,7 @@ struct SearchedMapping {
   MappingResult best;
   std::vector<double> transfer_cycles;  // of each level of the hierarchy
   double reductions = 0;                // additions of different elements' sums
+  double lanes_used = 1;                // share of an element's products, 0..1
   std::string loop_nest;
 };
 

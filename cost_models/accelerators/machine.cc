@@ -179,6 +179,11 @@ void AddRegisterLoads(const Machine& machine, const MacFamily& family, const Mac
       {tensor == Tensor::kWeights ? "weight_registers" : "input_registers", energy_pj});
 }
 
+void AddIdleLanes(const MacCost& mac, double used, LayerCost* cost) {
+  const double idle_pj = cost->macs * mac.shared_pj * (1 / used - 1);
+  if (idle_pj > 0) cost->energy.push_back({"idle_lanes", idle_pj});
+}
+
 double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac) {
   return static_cast<double>(layer.OutputElements()) * mac.output.energy_pj;
 }

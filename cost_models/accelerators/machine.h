@@ -112,6 +112,8 @@ bool IsFedByElement(const Accelerator& accelerator, Tensor tensor);
 // Adds the energy of so many loads of the stationary operand's register, if there is one.
 void AddRegisterLoads(const Machine& machine, const MacFamily& family, const MacCost& mac,
                       double loads, LayerCost* cost);
+// What adder trees pay where only a share of their products is in use, 0 < used <= 1.
+void AddIdleLanes(const MacCost& mac, double used, LayerCost* cost);
 // Energy of a layer's finished outputs.
 double OutputEnergyPj(const network::MacShape& layer, const MacCost& mac);
 

@@ -138,6 +138,7 @@ absl::StatusOr<LayerCost> EstimateSearched(const Machine& machine, const MacFami
              &cost);
   AddRegisterLoads(machine, family, mac,
                    counts.levels.front()[static_cast<size_t>(task.stationary)].fills, &cost);
+  AddIdleLanes(mac, searched->lanes_used, &cost);
   const double reduction_pj = searched->reductions * task.reduction_pj;
   if (reduction_pj > 0) cost.energy.push_back({"reduction", reduction_pj});
   PriceMemories(machine, layer, bits, counts, &cost);

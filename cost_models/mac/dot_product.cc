@@ -253,8 +253,10 @@ class Lanes {
     MacCost cost;
     // A held product stops the tree's share, and the accumulator where it is its own.
     const double switching = Held();
-    cost.energy_pj = switching * (lane_.energy_pj + (cycle_.energy_pj + inner_.energy_pj) / lanes_);
-    cost.energy_pj += (lanes_ == 1 && group_ == 1 ? switching : 1) * finish_.energy_pj / group;
+    const double tree_pj = switching * (cycle_.energy_pj + inner_.energy_pj) / lanes_;
+    const double sum_pj = (lanes_ == 1 && group_ == 1 ? switching : 1) * finish_.energy_pj / group;
+    cost.energy_pj = switching * lane_.energy_pj + tree_pj + sum_pj;
+    if (lanes_ > 1) cost.shared_pj = tree_pj + sum_pj;
     cost.energy_pj += input.energy_pj + cuts * cut.energy_pj;
     cost.area_um2 = lane_.area_um2 + input.area_um2 + cuts * cut.area_um2 +
                     (cycle_.area_um2 + inner_.area_um2 + finish_.area_um2) / lanes_;

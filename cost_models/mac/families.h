@@ -37,6 +37,9 @@ struct MacCost {
   // multiplier's share of a datapath: with the registers of activation and sum, without that of the
   // weight.
   double energy_pj = 0;
+  // The part of energy_pj that a whole adder tree pays, whether or not all its products are there:
+  // with a share u of them in use, shared_pj * (1 / u - 1) comes on top.
+  double shared_pj = 0;
   double area_um2 = 0;
   BlockCost weight_register =
       {};  // one load; only where no memory in the element feeds the multiplier

@@ -159,6 +159,24 @@ TEST(CostModel, WeightsAreHeldByTheMemoryOrByTheRegister) {
               2);
 }
 
+// A tree of four adds and accumulates once a cycle, for four products or for one.
+TEST(CostModel, TreesThatAreNotFullPayForTheWhole) {
+  Accelerator tree = EyerissLike();
+  tree.mac_family = "dot_product";
+  tree.design.dot_length = 4;
+  const auto idle = [&](int64_t length) {
+    const CostReport report = Price({GemmLayer("fc", length, 8)}, kInt8, tree);
+    const auto energy = Breakdown(report);
+    const auto found = energy.find("idle_lanes");
+    return found == energy.end() ? 0 : found->second / report.layers.front().macs;
+  };
+  EXPECT_EQ(idle(4), 0);
+  EXPECT_EQ(idle(12), 0);
+  EXPECT_GT(idle(3), 0);
+  // The accumulator has a bit more for each doubling of the sum: lengths with as many bits.
+  EXPECT_NEAR(idle(5) / idle(7), (8.0 / 5 - 1) / (8.0 / 7 - 1), 1e-9);
+}
+
 TEST(CostModel, CyclesAreWhole) {
   // 5,984 bits over 64 a cycle are 93.5 cycles.
   const CostReport report =
