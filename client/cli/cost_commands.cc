@@ -151,6 +151,35 @@ void AddSensitivity(CommandLine& line, CLI::App* cost) {
   AddReadingOptions(verb, &options->base);
 }
 
+absl::Status Validate(Session& session, const std::string& group) {
+  auto stub = session.Stub<v1::CostService>();
+  if (!stub.ok()) return stub.status();
+  v1::ValidateCostModelRequest request;
+  request.set_group(group);
+  const auto validation =
+      session.Invoke(&v1::CostService::Stub::ValidateCostModel, **stub, request);
+  if (!validation.ok()) return validation.status();
+  const absl::Status printed = Print(session.globals, *validation, ViewOf(*validation), "rows");
+  if (!printed.ok() || validation->passes()) return printed;
+  std::string names;
+  for (const v1::CostValidation::Row& row : validation->rows()) {
+    if (!row.passes()) names += fmt::format("\n{}: {}", row.group(), row.name());
+  }
+  return absl::InternalError(
+      fmt::format("{} figures are outside their bounds:{}", validation->failures(), names));
+}
+
+void AddValidate(CommandLine& line, CLI::App* cost) {
+  const auto group = std::make_shared<std::string>();
+  CLI::App* verb = line.AddVerb(
+      cost, "validate",
+      "Shows every published figure beside the model's, with the deviation; exits 1 if one is "
+      "outside its bound.",
+      "cost validate\ncost validate --group horowitz\ncost validate -o csv",
+      [group](Session& session) { return Validate(session, *group); });
+  verb->add_option("--group", *group, "Only the figures of one source");
+}
+
 }  // namespace
 
 void AddCostCommands(CommandLine& line) {
@@ -171,6 +200,7 @@ void AddCostCommands(CommandLine& line) {
   AddCompare(line, cost);
   AddRoofline(line, cost);
   AddSensitivity(line, cost);
+  AddValidate(line, cost);
 }
 
 }  // namespace bitscape::cli

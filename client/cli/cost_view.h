@@ -20,5 +20,6 @@ std::vector<std::pair<std::string, double>> ComponentsOf(const v1::CostEstimate&
 // A row a plan and machine, with ratios to the first that has a price.
 View ViewOf(const v1::CostComparison& comparison);
 View ViewOf(const v1::CostSensitivity& sensitivity);
+View ViewOf(const v1::CostValidation& validation);
 
 }  // namespace bitscape::cli

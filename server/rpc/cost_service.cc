@@ -10,6 +10,7 @@
 #include "server/rpc/cost_readings.h"
 #include "server/rpc/cost_requests.h"
 #include "server/rpc/cost_sensitivity.h"
+#include "server/rpc/cost_validation.h"
 #include "server/rpc/lookup.h"
 #include "server/rpc/services.h"
 #include "server/rpc/status_to_grpc.h"
@@ -22,7 +23,8 @@ namespace {
 
 class CostServiceImpl final : public v1::CostService::Service {
  public:
-  explicit CostServiceImpl(ServiceContext& context) : context_(context) {}
+  explicit CostServiceImpl(ServiceContext& context)
+      : context_(context), validator_(context.library) {}
 
   grpc::Status EstimateCost(grpc::ServerContext*, const v1::EstimateCostRequest* request,
                             v1::CostEstimate* response) override {
@@ -51,6 +53,13 @@ class CostServiceImpl final : public v1::CostService::Service {
       return absl::OkStatus();
     });
   }
+  grpc::Status ValidateCostModel(grpc::ServerContext*, const v1::ValidateCostModelRequest* request,
+                                 v1::CostValidation* response) override {
+    return Handle([&]() -> absl::Status {
+      BITSCAPE_ASSIGN_OR_RETURN(*response, validator_.Validate(*request));
+      return absl::OkStatus();
+    });
+  }
 
  private:
   // A mapping search may take a while: nobody may wait for it any more.
@@ -62,6 +71,7 @@ class CostServiceImpl final : public v1::CostService::Service {
                        v1::CostComparison* response);
 
   ServiceContext& context_;
+  CostValidator validator_;
 };
 
 absl::Status CostServiceImpl::Estimate(const v1::EstimateCostRequest& request,

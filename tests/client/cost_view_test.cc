@@ -176,5 +176,29 @@ TEST(SensitivityView, MarksWhatStays) {
   EXPECT_EQ(ViewOf(sensitivity).table.rows[1][3], "50.00%");
 }
 
+TEST(ValidationView, ShowsDeviationsWhereThereAreFigures) {
+  v1::CostValidation validation;
+  validation.set_validations(1);
+  validation.set_failures(1);
+  v1::CostValidation::Row& far = *validation.add_rows();
+  far.set_group("chips");
+  far.set_name("gain");
+  far.set_unit("x");
+  far.set_published(2);
+  far.set_model(3);
+  far.set_deviation_percent(50);
+  far.set_bound_percent(30);
+  far.set_role("validation");
+  v1::CostValidation::Row& other = *validation.add_rows();
+  other.set_model(7);
+  other.set_role("information");
+  other.set_passes(true);
+  const View view = ViewOf(validation);
+  EXPECT_THAT(view.table.rows[0],
+              ElementsAre("chips", "gain", "2 x", "3 x", "+50.0%", "30%", "validation", "NO", ""));
+  EXPECT_THAT(view.table.rows[1], ElementsAre("", "", "-", "7", "-", "-", "information", "", ""));
+  EXPECT_THAT(view.facts[2], Pair("outside their bounds", "1"));
+}
+
 }  // namespace
 }  // namespace bitscape::cli

@@ -217,6 +217,18 @@ TEST_F(CostTest, SaysWhatStaysOnAFrontUnderAllReadings) {
   ExpectError({"cost", "sensitivity", "--sweep", sweep, "--network", "lenet5"}, 2, "either");
 }
 
+TEST_F(CostTest, ValidatesTheModel) {
+  const Result all = Run({"cost", "validate"});
+  EXPECT_EQ(all.code, 0) << all.err;
+  EXPECT_THAT(all.out, AllOf(HasSubstr("DEVIATION"), HasSubstr("horowitz"), HasSubstr("input"),
+                             HasSubstr("fitted"), HasSubstr("validation")));
+  const json group = RunJson({"cost", "validate", "--group", "horowitz"});
+  EXPECT_TRUE(group["passes"].get<bool>());
+  for (const json& row : group["rows"]) {
+    EXPECT_EQ(row["group"], "horowitz");
+  }
+}
+
 TEST_F(CostTest, ShowsEveryMachine) {
   const json list = RunJson({"accelerator", "list"});
   ASSERT_GE(list["accelerators"].size(), 2u);

@@ -425,5 +425,43 @@ TEST_F(CostServiceTest, TellsWhyAMachineHasNoPrice) {
   EXPECT_EQ(refused().error_code(), grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_F(CostServiceTest, ShowsPublishedFiguresBesideTheModels) {
+  v1::ValidateCostModelRequest request;
+  v1::CostValidation all;
+  {
+    Call call;
+    const grpc::Status status = cost_->ValidateCostModel(&call, request, &all);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  int validations = 0, failures = 0;
+  for (const v1::CostValidation::Row& row : all.rows()) {
+    EXPECT_NE(row.group(), "");
+    EXPECT_NE(row.name(), "");
+    EXPECT_NE(row.source(), "") << row.name();
+    validations += row.role() == "validation" ? 1 : 0;
+    failures += row.passes() ? 0 : 1;
+    if (row.published() > 0 && row.deviation_percent() != 0) {
+      EXPECT_NEAR(row.deviation_percent(), 100 * (row.model() / row.published() - 1), 1e-6)
+          << row.group() << " " << row.name();
+    }
+  }
+  EXPECT_GT(validations, 20);
+  EXPECT_EQ(all.validations(), validations);
+  EXPECT_EQ(all.failures(), failures);
+  EXPECT_EQ(all.passes(), failures == 0);
+  request.set_group("horowitz");
+  v1::CostValidation one;
+  {
+    Call call;
+    ASSERT_TRUE(cost_->ValidateCostModel(&call, request, &one).ok());
+  }
+  EXPECT_GT(one.rows_size(), 0);
+  EXPECT_LT(one.rows_size(), all.rows_size());
+  EXPECT_EQ(one.rows(0).group(), "horowitz");
+  request.set_group("horowits");
+  Call call;
+  ExpectField(cost_->ValidateCostModel(&call, request, &all), "group", "did you mean 'horowitz'?");
+}
+
 }  // namespace
 }  // namespace bitscape::server
