@@ -67,7 +67,9 @@ absl::Status Cost(Session& session, const EstimateOptions& options) {
   if (options.layers && session.globals.output == "csv") return WriteStdout(LayerCsv(*cost));
   View view = ViewOf(*cost);
   if (options.layers) {
-    view.note = RenderTable(LayerTable(*cost), false) + "\n" + view.note;
+    const std::string mappings = MappingText(*cost);
+    view.note = fmt::format("{}\n{}{}{}", RenderTable(LayerTable(*cost), false), mappings,
+                            mappings.empty() ? "" : "\n", view.note);
   }
   return Print(session.globals, *cost, view);
 }

@@ -87,6 +87,9 @@ std::string RenderCostPage(const v1::CostEstimate& cost) {
       RooflineSvg(roofline), MacRate(roofline.peak_macs_per_second()));
   body += "<h2>Layers</h2>\n" + HtmlTable(view.table, false);
   body += "<h2>Components of layers</h2>\n" + HtmlTable(LayerTable(cost), false);
+  if (const std::string mappings = MappingText(cost); !mappings.empty()) {
+    body += fmt::format("<h2>Mappings</h2>\n<pre>{}</pre>\n", EscapeHtml(mappings));
+  }
   return HtmlPage(fmt::format("{} on {}", LastPart(cost.network()), LastPart(cost.accelerator())),
                   cost.plan(), body);
 }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <sstream>
 
 #include "client/cli/text.h"
 
@@ -107,22 +108,26 @@ Table LayerTable(const v1::CostEstimate& cost) {
                    {"COMPONENT"},
                    {"ENERGY", Align::kRight},
                    {"OF THE LAYER", Align::kRight},
-                   {"OF ALL", Align::kRight},
-                   {"MAPPING"}};
-  const bool searched = std::any_of(cost.layers().begin(), cost.layers().end(),
-                                    [](const auto& layer) { return !layer.mapping().empty(); });
-  if (!searched) table.columns.pop_back();
+                   {"OF ALL", Align::kRight}};
   for (const auto& layer : cost.layers()) {
-    bool first = true;
     for (const auto& energy : layer.energy()) {
       table.rows.push_back({layer.name(), energy.component(), Energy(energy.energy_pj()),
                             Percent(energy.energy_pj() / layer.energy_pj()),
                             Percent(energy.energy_pj() / cost.energy_pj())});
-      if (searched) table.rows.back().push_back(first ? layer.mapping() : "");
-      first = false;
     }
   }
   return table;
+}
+
+std::string MappingText(const v1::CostEstimate& cost) {
+  std::string text;
+  for (const auto& layer : cost.layers()) {
+    if (layer.mapping().empty()) continue;
+    text += fmt::format("{}mapping of {}\n", text.empty() ? "" : "\n", layer.name());
+    std::istringstream lines(layer.mapping());
+    for (std::string line; std::getline(lines, line);) text += fmt::format("  {}\n", line);
+  }
+  return text;
 }
 
 std::string LayerCsv(const v1::CostEstimate& cost) {
@@ -201,6 +206,18 @@ std::string Spread(const v1::CostSensitivity::Point& point) {
   return high > 0 ? fmt::format("{}..{}", Energy(low), Energy(high)) : "-";
 }
 
+// The readings under which a point is off the front, or the few under which it is on it.
+std::string OffText(const v1::CostSensitivity::Point& point) {
+  if (2 * point.off_under_size() <= point.costs_size()) {
+    return fmt::format("{}", fmt::join(point.off_under(), "; "));
+  }
+  std::vector<std::string> on;
+  for (const auto& cost : point.costs()) {
+    if (cost.on_front()) on.push_back(cost.reading());
+  }
+  return fmt::format("all but {}", fmt::join(on, "; "));
+}
+
 }  // namespace
 
 View ViewOf(const v1::CostSensitivity& sensitivity) {
@@ -228,7 +245,7 @@ View ViewOf(const v1::CostSensitivity& sensitivity) {
     const auto& own = point.costs(0);
     row.push_back(own.infeasible().empty() ? Energy(own.energy_pj()) : "-");
     row.push_back(Spread(point));
-    row.push_back(fmt::format("{}", fmt::join(point.off_under(), "; ")));
+    row.push_back(OffText(point));
     view.table.rows.push_back(std::move(row));
   }
   view.note = "* on the front under every reading of the sources.\n\n" +

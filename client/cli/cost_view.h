@@ -13,6 +13,8 @@ namespace bitscape::cli {
 View ViewOf(const v1::CostEstimate& cost);
 // A row for each component of each layer.
 Table LayerTable(const v1::CostEstimate& cost);
+// The loop nests that were found, layer by layer; empty where counts are of closed form.
+std::string MappingText(const v1::CostEstimate& cost);
 std::string LayerCsv(const v1::CostEstimate& cost);
 // Components in the order in which they first occur, with their sum over layers.
 std::vector<std::pair<std::string, double>> ComponentsOf(const v1::CostEstimate& cost);

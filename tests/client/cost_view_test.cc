@@ -87,18 +87,22 @@ TEST(CostView, ShowsTheCodebookInequality) {
 
 TEST(CostView, ShowsEachComponentOfEachLayer) {
   const Table table = LayerTable(Cost());
-  ASSERT_EQ(table.columns.size(), 5u) << "no mapping: counts are of closed form";
+  ASSERT_EQ(table.columns.size(), 5u);
   ASSERT_EQ(table.rows.size(), 4u);
   EXPECT_THAT(table.rows[1], ElementsAre("conv1", "dram_weights", "250 pJ", "83.33%", "62.50%"));
   EXPECT_EQ(LayerCsv(Cost()),
             "layer,component,energyPj\nconv1,mac,50\nconv1,dram_weights,250\nfc,mac,50\n"
             "fc,dram_weights,50\n");
+}
+
+TEST(CostView, ShowsTheMappingsThatWereFound) {
+  EXPECT_EQ(MappingText(Cost()), "") << "counts are of closed form";
   v1::CostEstimate searched = Cost();
-  searched.mutable_layers(0)->set_mapping("dram: C 4");
-  const Table mapped = LayerTable(searched);
-  ASSERT_EQ(mapped.columns.size(), 6u);
-  EXPECT_EQ(mapped.rows[0][5], "dram: C 4");
-  EXPECT_EQ(mapped.rows[1][5], "");
+  searched.mutable_layers(0)->set_mapping("dram\n  for C in 0..4");
+  searched.mutable_layers(1)->set_mapping("dram");
+  EXPECT_EQ(MappingText(searched),
+            "mapping of conv1\n  dram\n    for C in 0..4\n\nmapping of fc\n  dram\n");
+  EXPECT_THAT(RenderCostPage(searched), HasSubstr("<pre>mapping of conv1\n"));
 }
 
 TEST(CostPage, StacksBarsByComponent) {
@@ -160,7 +164,10 @@ TEST(SensitivityView, MarksWhatStays) {
     point.set_on_every_front(stays);
     if (!stays) point.add_off_under("node 7nm");
     for (const double energy_pj : {100.0, 10.0}) {
-      point.add_costs()->set_energy_pj(energy_pj);
+      v1::CostSensitivity::Cost& cost = *point.add_costs();
+      cost.set_energy_pj(energy_pj);
+      cost.set_reading(energy_pj > 50 ? "base" : "node 7nm");
+      cost.set_on_front(stays || energy_pj > 50);
     }
   }
   const View view = ViewOf(sensitivity);
@@ -174,6 +181,10 @@ TEST(SensitivityView, MarksWhatStays) {
   sensitivity.mutable_points(1)->set_trial("sweeps/s/trials/t000001");
   sensitivity.mutable_points(1)->set_accuracy(0.5);
   EXPECT_EQ(ViewOf(sensitivity).table.rows[1][3], "50.00%");
+  sensitivity.mutable_points(1)->mutable_costs(0)->set_on_front(false);
+  sensitivity.mutable_points(1)->mutable_costs(1)->set_on_front(true);
+  sensitivity.mutable_points(1)->add_off_under("sram");
+  EXPECT_EQ(ViewOf(sensitivity).table.rows[1].back(), "all but node 7nm");
 }
 
 TEST(ValidationView, ShowsDeviationsWhereThereAreFigures) {
