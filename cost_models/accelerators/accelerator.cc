@@ -19,10 +19,14 @@ namespace bitscape::cost_models {
 namespace {
 
 constexpr int kMaxArraySide = 65536;
-constexpr double kMaxClockGhz = 10;
+constexpr double kMinClockGhz = 1e-9, kMaxClockGhz = 10;
 constexpr int kMaxOperandBits = 16;
 constexpr int kMaxDotLength = 1024;
-constexpr double kMaxMacsPerCycle = 1024;
+constexpr double kMinMacsPerCycle = 1e-3, kMaxMacsPerCycle = 1024;
+// Beyond them sums of a network may not be finite.
+constexpr double kMinBitsPerCycle = 1e-6, kMaxBitsPerCycle = 1e15;
+constexpr double kMaxPjPerBit = 1e6;
+constexpr size_t kMaxDatapaths = 64;
 constexpr int kMaxBanks = 1024;
 constexpr size_t kMaxMemories = 8;
 constexpr std::array<std::string_view, kTensors> kTensorNames = {"WEIGHTS", "INPUTS", "OUTPUTS"};
@@ -76,9 +80,10 @@ absl::Status CheckDatapath(const Datapath& datapath, int dot_length, const std::
                    fmt::format("a divisor of the array's design.dot_length, {}", dot_length));
   }
   const double rate = datapath.macs_per_cycle;
-  if (!std::isfinite(rate) || rate < 0 || rate > kMaxMacsPerCycle) {
-    return Invalid(where + ".macs_per_cycle", rate,
-                   fmt::format("above 0, up to {}; 0: what the family says", kMaxMacsPerCycle));
+  if (rate != 0 && !(rate >= kMinMacsPerCycle && rate <= kMaxMacsPerCycle)) {
+    return Invalid(
+        where + ".macs_per_cycle", rate,
+        fmt::format("{} to {}; 0: what the family says", kMinMacsPerCycle, kMaxMacsPerCycle));
   }
   return absl::OkStatus();
 }
@@ -134,6 +139,10 @@ absl::Status CheckElementMemory(const MemoryLevel& level, const std::string& whe
   return absl::OkStatus();
 }
 
+bool IsBandwidth(double bits_per_cycle) {
+  return bits_per_cycle >= kMinBitsPerCycle && bits_per_cycle <= kMaxBitsPerCycle;
+}
+
 absl::Status CheckMemory(const MemoryLevel& level, bool last, const Technology& technology,
                          const std::string& where) {
   if (level.name.empty()) return Invalid(where + ".name", "\"\"", "a name");
@@ -144,9 +153,10 @@ absl::Status CheckMemory(const MemoryLevel& level, bool last, const Technology& 
   BITSCAPE_RETURN_IF_ERROR(CheckInteger(where + ".width_bits", level.width_bits, 1, kMaxWidthBits));
   const bool may_be_unlimited = level.kind == MemoryKind::kRegisterFile;
   const double bandwidth = level.bandwidth_bits_per_cycle;
-  if (!std::isfinite(bandwidth) || bandwidth < 0 || (bandwidth == 0 && !may_be_unlimited)) {
+  if (!IsBandwidth(bandwidth) && !(bandwidth == 0 && may_be_unlimited)) {
     return Invalid(where + ".bandwidth_bits_per_cycle", bandwidth,
-                   "above 0; 0 (never limits) only for a REGISTER_FILE");
+                   fmt::format("{} to {}; 0 (never limits) only for a REGISTER_FILE",
+                               kMinBitsPerCycle, kMaxBitsPerCycle));
   }
   if (!level.holds_weights && !level.holds_inputs && !level.holds_outputs) {
     return Invalid(where + ".holds", "nothing", "WEIGHTS, INPUTS, OUTPUTS");
@@ -157,19 +167,49 @@ absl::Status CheckMemory(const MemoryLevel& level, bool last, const Technology& 
                    fmt::format("a primitive of a {}", KindName(level.kind)));
   }
   BITSCAPE_RETURN_IF_ERROR(CheckInteger(where + ".banks", level.banks, 1, kMaxBanks));
-  for (const auto& [name, value] : {std::pair{".read_bits_per_cycle", level.read_bits_per_cycle},
-                                    std::pair{".write_bits_per_cycle", level.write_bits_per_cycle},
-                                    std::pair{".read_pj_per_bit", level.read_pj_per_bit},
+  for (const auto& [name, value] :
+       {std::pair{".read_bits_per_cycle", level.read_bits_per_cycle},
+        std::pair{".write_bits_per_cycle", level.write_bits_per_cycle}}) {
+    if (value == 0 || IsBandwidth(value)) continue;
+    return Invalid(where + name, value,
+                   fmt::format("{} to {}, or 0", kMinBitsPerCycle, kMaxBitsPerCycle));
+  }
+  for (const auto& [name, value] : {std::pair{".read_pj_per_bit", level.read_pj_per_bit},
                                     std::pair{".write_pj_per_bit", level.write_pj_per_bit},
                                     std::pair{".network_pj_per_bit", level.network_pj_per_bit}}) {
-    if (!std::isfinite(value) || value < 0) return Invalid(where + name, value, "0 or above");
+    if (value >= 0 && value <= kMaxPjPerBit) continue;
+    return Invalid(where + name, value, fmt::format("0 to {}", kMaxPjPerBit));
   }
   return last ? CheckDram(level, where) : absl::OkStatus();
+}
+
+constexpr std::string_view kClosedFormOnly =
+    "in the WEIGHT_STATIONARY dataflow; others are searched";
+
+// What the closed form does not count.
+absl::Status CheckUncounted(const MemoryLevel& level, const std::string& where) {
+  for (const auto& [name, value] : {std::pair{".read_bits_per_cycle", level.read_bits_per_cycle},
+                                    std::pair{".write_bits_per_cycle", level.write_bits_per_cycle},
+                                    std::pair{".network_pj_per_bit", level.network_pj_per_bit}}) {
+    if (value != 0) return Invalid(where + name, value, fmt::format("0 {}", kClosedFormOnly));
+  }
+  if (level.double_buffered) {
+    return Invalid(where + ".double_buffered", true, fmt::format("false {}", kClosedFormOnly));
+  }
+  for (size_t tensor = 0; tensor < kTensors; ++tensor) {
+    if (!level.IsUnicast(static_cast<Tensor>(tensor))) continue;
+    return Invalid(where + ".unicast", kTensorNames[tensor],
+                   fmt::format("nothing {}", kClosedFormOnly));
+  }
+  return absl::OkStatus();
 }
 
 // What the closed form takes: one memory in each element, for weights, and at most one shared
 // on-chip memory a tensor.
 absl::Status CheckClosedForm(const std::vector<MemoryLevel>& memories) {
+  for (size_t i = 0; i < memories.size(); ++i) {
+    BITSCAPE_RETURN_IF_ERROR(CheckUncounted(memories[i], fmt::format("memories[{}]", i)));
+  }
   std::array<const MemoryLevel*, kTensors> shared_holder = {nullptr, nullptr, nullptr};
   for (size_t i = 0; i + 1 < memories.size(); ++i) {
     const MemoryLevel& level = memories[i];
@@ -181,9 +221,9 @@ absl::Status CheckClosedForm(const std::vector<MemoryLevel>& memories) {
       BITSCAPE_RETURN_IF_ERROR(CheckElementMemory(level, where));
       continue;
     }
-    if (level.instances_x != 1 || level.instances_y != 1) {
-      return Invalid(where + ".instances_x", level.instances_x,
-                     "1 in the WEIGHT_STATIONARY dataflow; others are searched");
+    for (const auto& [name, count] : {std::pair{".instances_x", level.instances_x},
+                                      std::pair{".instances_y", level.instances_y}}) {
+      if (count != 1) return Invalid(where + name, count, fmt::format("1 {}", kClosedFormOnly));
     }
     for (size_t tensor = 0; tensor < kTensors; ++tensor) {
       if (!level.Holds(static_cast<Tensor>(tensor))) continue;
@@ -268,11 +308,15 @@ absl::Status Validate(const Accelerator& accelerator) {
   BITSCAPE_RETURN_IF_ERROR(CheckInteger("array_rows", accelerator.array_rows, 1, kMaxArraySide));
   BITSCAPE_RETURN_IF_ERROR(
       CheckInteger("array_columns", accelerator.array_columns, 1, kMaxArraySide));
-  if (!(accelerator.clock_ghz > 0 && accelerator.clock_ghz <= kMaxClockGhz)) {
+  if (!(accelerator.clock_ghz >= kMinClockGhz && accelerator.clock_ghz <= kMaxClockGhz)) {
     return Invalid("clock_ghz", accelerator.clock_ghz,
-                   fmt::format("above 0, up to {}", kMaxClockGhz));
+                   fmt::format("{} to {}", kMinClockGhz, kMaxClockGhz));
   }
   BITSCAPE_RETURN_IF_ERROR(CheckDesign(accelerator.design, "design"));
+  if (accelerator.datapaths.size() > kMaxDatapaths) {
+    return Invalid("datapaths", accelerator.datapaths.size(),
+                   fmt::format("up to {}", kMaxDatapaths));
+  }
   for (size_t i = 0; i < accelerator.datapaths.size(); ++i) {
     BITSCAPE_RETURN_IF_ERROR(CheckDatapath(accelerator.datapaths[i], accelerator.design.dot_length,
                                            fmt::format("datapaths[{}]", i)));

@@ -91,9 +91,11 @@ WeightStationaryArray ArrayOf(const Machine& machine, const MacFamily& family, i
   array.buffer_of = machine.buffer_of;
   array.buffer_bits = machine.buffer_bits;
   if (machine.element_level >= 0) {
+    // Shared by all that the element multiplies side by side.
+    const int64_t sharing = accelerator.design.dot_length * products;
     array.element_weight_bits =
         accelerator.memories[static_cast<size_t>(machine.element_level)].capacity_bytes * 8 /
-        static_cast<double>(products);
+        static_cast<double>(sharing);
   }
   return array;
 }
@@ -180,7 +182,7 @@ class Analytic final : public CostModel {
 
 }  // namespace
 
-std::string_view CostModelVersion() { return "5"; }
+std::string_view CostModelVersion() { return "6"; }
 
 const CostModel& AnalyticCostModel() {
   static const Analytic kModel;

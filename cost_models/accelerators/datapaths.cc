@@ -185,7 +185,7 @@ Split SplitOf(const MacCost& mac) {
 }
 
 bool AddsProducts(const MacFamily& family, const MacDesign& design) {
-  return design.dot_length > 1 || family.name.ends_with("sum_together");
+  return design.dot_length > 1 || family.adds_products;
 }
 
 absl::StatusOr<std::variant<Datapaths, Infeasible>> ChooseDatapaths(

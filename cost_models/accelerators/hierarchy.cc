@@ -4,6 +4,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "engine/core/digest.h"
 #include "engine/core/status.h"
@@ -14,7 +15,8 @@ namespace {
 // Layer shapes times widths times machines of a long-lived server, some 3 KB each; above it the
 // cache starts anew.
 constexpr size_t kMaxCachedMappings = 30'000;
-// Mappings counted for one layer: more find little (tests/bench/bench_cost prints both).
+// Mappings counted for one layer and dataflow: more find little (tests/bench/bench_cost prints
+// both).
 constexpr int64_t kEvaluations = 20'000;
 
 constexpr size_t kWeights = static_cast<size_t>(Tensor::kWeights);
@@ -63,10 +65,9 @@ HierarchyLevel LevelOf(const Accelerator& accelerator, const MemoryLevel& memory
 
 // The dataflow's constraints; registers hold a tile without loops, and products side by side
 // in an element belong to one sum, or each to one of its own.
-MappingConstraints ConstraintsFor(const Machine& machine, const MappingTask& task,
+MappingConstraints ConstraintsFor(Dataflow dataflow, const MappingTask& task,
                                   const Hierarchy& hierarchy) {
-  const Accelerator& accelerator = *machine.accelerator;
-  MappingConstraints constraints = ConstraintsOf(accelerator.dataflow, task.problem, hierarchy);
+  MappingConstraints constraints = ConstraintsOf(dataflow, task.problem, hierarchy);
   constraints.levels.resize(hierarchy.levels.size());
   LevelConstraint& registers = constraints.levels.front();
   registers.temporal.fill(1);
@@ -92,6 +93,35 @@ double AdditionsInElements(const Hierarchy& hierarchy, const MappingResult& resu
     }
   }
   return result.counts.macs * (places - sums) / places;
+}
+
+absl::StatusOr<MappingResult> SearchDataflow(Dataflow dataflow, const Machine& machine,
+                                             const MappingTask& task, const Hierarchy& hierarchy) {
+  return SearchMapping(task.problem, hierarchy, ConstraintsFor(dataflow, task, hierarchy),
+                       task.widths, PricesOf(machine, task),
+                       {.objective = MappingObjective::kEnergyDelay,
+                        .max_evaluations = kEvaluations,
+                        .cycles_per_mac = task.cycles_per_mac});
+}
+
+// A search finds less where a dataflow leaves it less to try: a machine that is free to take any
+// never does worse than one that is bound to one of them.
+absl::StatusOr<MappingResult> SearchAll(const Machine& machine, const MappingTask& task,
+                                        const Hierarchy& hierarchy) {
+  const Dataflow own = machine.accelerator->dataflow;
+  BITSCAPE_ASSIGN_OR_RETURN(MappingResult best, SearchDataflow(own, machine, task, hierarchy));
+  if (own != Dataflow::kAny) return best;
+  const auto product = [](const MappingResult& result) {
+    return result.energy_pj * result.latency.cycles;
+  };
+  for (const Dataflow dataflow : {Dataflow::kWeightStationary, Dataflow::kOutputStationary,
+                                  Dataflow::kInputStationary, Dataflow::kRowStationary}) {
+    absl::StatusOr<MappingResult> found = SearchDataflow(dataflow, machine, task, hierarchy);
+    if (absl::IsNotFound(found.status())) continue;  // what has to stay there does not fit
+    BITSCAPE_RETURN_IF_ERROR(found.status());
+    if (product(*found) < product(best)) best = *std::move(found);
+  }
+  return best;
 }
 
 std::string KeyOf(const Machine& machine, const MappingTask& task) {
@@ -133,13 +163,14 @@ MappingCache& Cache() {
   return *kCache;
 }
 
-double LanesUsed(const Mapping& mapping, int64_t products) {
-  int64_t used = 1;
-  const LevelMapping& registers = mapping.levels.front();
-  for (const auto* loops : {&registers.spatial_x, &registers.spatial_y}) {
-    for (const Loop& loop : *loops) used *= loop.bound;
+// A dimension fills its lanes but for the last time that it is taken.
+double LanesUsed(const Problem& problem, const Mapping& mapping, int64_t products) {
+  double used = 1;
+  for (const Loop& loop : mapping.levels.front().spatial_x) {
+    const int64_t size = problem.size[static_cast<size_t>(loop.dim)];
+    used *= static_cast<double>(size) / static_cast<double>((size + loop.bound - 1) / loop.bound);
   }
-  return static_cast<double>(used) / static_cast<double>(products);
+  return used / static_cast<double>(products);
 }
 
 }  // namespace
@@ -195,19 +226,14 @@ absl::StatusOr<std::shared_ptr<const SearchedMapping>> BestMapping(const Machine
   if (std::shared_ptr<const SearchedMapping> known = Cache().Find(key)) return known;
   const Hierarchy hierarchy = HierarchyOf(*machine.accelerator, task.products);
   auto result = std::make_shared<SearchedMapping>();
-  BITSCAPE_ASSIGN_OR_RETURN(
-      result->best, SearchMapping(task.problem, hierarchy, ConstraintsFor(machine, task, hierarchy),
-                                  task.widths, PricesOf(machine, task),
-                                  {.objective = MappingObjective::kEnergyDelay,
-                                   .max_evaluations = kEvaluations,
-                                   .cycles_per_mac = task.cycles_per_mac}));
+  BITSCAPE_ASSIGN_OR_RETURN(result->best, SearchAll(machine, task, hierarchy));
   for (size_t level = 0; level < hierarchy.levels.size(); ++level) {
     result->transfer_cycles.push_back(
         TransferCycles(result->best.counts, hierarchy, task.widths, level));
   }
   result->reductions =
       result->best.counts.spatial_reductions - AdditionsInElements(hierarchy, result->best);
-  result->lanes_used = LanesUsed(result->best.mapping, task.products);
+  result->lanes_used = LanesUsed(task.problem, result->best.mapping, task.products);
   result->loop_nest = result->best.mapping.ToString(hierarchy);
   Cache().Add(key, result);
   return result;

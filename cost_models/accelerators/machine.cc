@@ -160,7 +160,7 @@ LayerCost StartLayer(const Machine& machine, const network::MacShape& layer, con
 }
 
 Tensor StationaryOperand(const MacFamily& family) {
-  return family.name == "serial_weights" ? Tensor::kInputs : Tensor::kWeights;
+  return family.input_stays ? Tensor::kInputs : Tensor::kWeights;
 }
 
 bool IsFedByElement(const Accelerator& accelerator, Tensor tensor) {

@@ -155,6 +155,7 @@ class Serial {
     // Pipeline registers stand between the shifted sum and the accumulator: once a product.
     const int cuts = design_.pipeline_stages - 1;
     cost.energy_pj += cuts * cut.used.energy_pj / lanes_;
+    if (lanes_ > 1) cost.shared_pj = (shared_pj + cuts * cut.used.energy_pj) / lanes_;
     cost.area_um2 += cuts * cut.built.area_um2 / lanes_;
     const auto delay = [&](BlockCost Part::*side) {
       const double first =

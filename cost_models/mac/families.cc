@@ -19,6 +19,16 @@ constexpr std::string_view kDotSource =
 constexpr std::string_view kScalable =
     "as native; organised as in Camus, Mei, Enz, Verhelst, JETCAS 9(4), 2019";
 
+// What a row is, beyond what most are.
+constexpr MacFamily KeepingTheInput(MacFamily family) {
+  family.input_stays = true;
+  return family;
+}
+constexpr MacFamily AddingProducts(MacFamily family) {
+  family.adds_products = true;
+  return family;
+}
+
 constexpr MacFamily kFamilies[] = {
     {"native", "one multiplier as wide as its operands, one accumulator", kComposed, CheckNative,
      EstimateNative},
@@ -28,14 +38,15 @@ constexpr MacFamily kFamilies[] = {
      CheckDataGated, EstimateDataGated},
     {"dnc_sum_apart", "bricks put together to wide products; narrow ones have sums of their own",
      kScalable, CheckSumApart, EstimateBricksApart},
-    {"dnc_sum_together", "bricks put together to wide products; narrow ones are added", kScalable,
-     CheckSumTogether, EstimateBricksTogether},
+    AddingProducts({"dnc_sum_together",
+                    "bricks put together to wide products; narrow ones are added", kScalable,
+                    CheckSumTogether, EstimateBricksTogether}),
     {"swp_sum_apart", "an array multiplier cut into narrow ones, each with a sum of its own",
      kScalable, CheckSumApart, EstimateSubwordsApart},
-    {"swp_sum_together", "an array multiplier cut into narrow ones that add up", kScalable,
-     CheckSumTogether, EstimateSubwordsTogether},
-    {"serial_weights", "serial_bits of the weight a cycle, as in UNPU", kScalable, CheckSerial,
-     EstimateSerialWeights},
+    AddingProducts({"swp_sum_together", "an array multiplier cut into narrow ones that add up",
+                    kScalable, CheckSumTogether, EstimateSubwordsTogether}),
+    KeepingTheInput({"serial_weights", "serial_bits of the weight a cycle, as in UNPU", kScalable,
+                     CheckSerial, EstimateSerialWeights}),
     {"serial_activations", "serial_bits of the activation a cycle, as in Stripes", kScalable,
      CheckSerial, EstimateSerialActivations},
     {"serial_both", "serial_bits of both operands a cycle, as in Loom", kScalable, CheckSerial,

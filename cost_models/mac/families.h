@@ -59,6 +59,10 @@ struct MacFamily {
   // those of the built datapath.
   MacCost (*estimate)(const MacOperands& built, const MacOperands& used, const MacDesign& design,
                       const Technology& technology);
+  // The input stays in the multiplier and the weight passes, not the other way round.
+  bool input_stays = false;
+  // Products that a split multiplier computes side by side end in one sum.
+  bool adds_products = false;
 };
 
 std::span<const MacFamily> AllMacFamilies();

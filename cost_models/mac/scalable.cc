@@ -172,8 +172,12 @@ MacCost ScaleVoltage(const MacOperands& built, const MacOperands& used, const Ma
   options.supply_v = *lower;
   const absl::StatusOr<Technology> slow = Technology::Make(options);
   if (!slow.ok()) return cost;
-  const double scaled_pj = price(built, used, design, *slow).cost.energy_pj;
-  cost.energy_pj = kUnscaledShare * cost.energy_pj + (1 - kUnscaledShare) * scaled_pj;
+  const MacCost scaled = price(built, used, design, *slow).cost;
+  const auto mix = [](double nominal_pj, double scaled_pj) {
+    return kUnscaledShare * nominal_pj + (1 - kUnscaledShare) * scaled_pj;
+  };
+  cost.energy_pj = mix(cost.energy_pj, scaled.energy_pj);
+  cost.shared_pj = mix(cost.shared_pj, scaled.shared_pj);
   return cost;
 }
 

@@ -47,7 +47,7 @@ struct HierarchyLevel {
   std::string name;
   PerTensor<bool> may_hold = {true, true, true};
   double capacity_bits = 0;  // of one instance, shared by the tensors it holds; 0 = unbounded
-  // Of one instance; 0 = never limits. `shared_bandwidth`: reads and writes together.
+  // Of one instance; 0 = never limits. `shared_bits_per_cycle`: reads and writes together.
   double read_bits_per_cycle = 0, write_bits_per_cycle = 0, shared_bits_per_cycle = 0;
   // Instances of the next inner level (of level 0: multipliers) that one instance feeds.
   int64_t fanout_x = 1, fanout_y = 1;

@@ -9,8 +9,7 @@
 //   sum of an output in an instance is not read, at that level or above, as there is none.
 // - What is complete at a level is not read there once more to be written out.
 // - Instances that pass inputs on read and write each element that they pass. Timeloop spreads
-// those
-//   of one outer instance over all inner instances of the machine, and rounds accesses per
+//   those of one outer instance over all inner instances of the machine, and rounds accesses per
 //   instance: reads to the nearest, fills of inputs down.
 #pragma once
 

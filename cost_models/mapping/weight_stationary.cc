@@ -9,11 +9,16 @@ namespace {
 int64_t CeilDivide(int64_t a, int64_t b) { return (a + b - 1) / b; }
 double Real(int64_t value) { return static_cast<double>(value); }
 
+// At most: strides may leave out some of the window, padding is no input.
+int64_t Touched(int64_t inputs, int64_t outputs, int64_t stride, int64_t taps, int64_t dilation) {
+  const int64_t window = (outputs - 1) * stride + (taps - 1) * dilation + 1;
+  return std::min({inputs, outputs * taps, window});
+}
 int64_t TouchedRows(const network::MacShape& layer) {
-  return std::min(layer.in_h, layer.p * layer.r);
+  return Touched(layer.in_h, layer.p, layer.stride_h, layer.r, layer.dilation_h);
 }
 int64_t TouchedColumns(const network::MacShape& layer) {
-  return std::min(layer.in_w, layer.q * layer.s);
+  return Touched(layer.in_w, layer.q, layer.stride_w, layer.s, layer.dilation_w);
 }
 
 // The capacity that is left of one tensor's buffer as its residents are placed.

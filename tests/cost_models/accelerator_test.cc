@@ -41,7 +41,7 @@ const BadField kBadFields[] = {
     {"Columns", [](Accelerator* a) { a->array_columns = -3; },
      "array_columns: -3, allowed: 1 to 65536"},
     {"Clock", [](Accelerator* a) { a->clock_ghz = std::numeric_limits<double>::quiet_NaN(); },
-     "clock_ghz: nan, allowed: above 0, up to 10"},
+     "clock_ghz: nan, allowed: 1e-09 to 10"},
     {"NoMemory", [](Accelerator* a) { a->memories.clear(); },
      "memories: none, allowed: at least DRAM"},
     {"MemoryName", [](Accelerator* a) { a->memories[1].name.clear(); }, "memories[1].name: \"\""},
@@ -50,7 +50,8 @@ const BadField kBadFields[] = {
     {"Width", [](Accelerator* a) { a->memories[1].width_bits = 0; },
      "memories[1].width_bits: 0, allowed: 1 to 65536"},
     {"Bandwidth", [](Accelerator* a) { a->memories[1].bandwidth_bits_per_cycle = 0; },
-     "memories[1].bandwidth_bits_per_cycle: 0, allowed: above 0"},
+     "memories[1].bandwidth_bits_per_cycle: 0, allowed: 1e-06 to 1000000000000000; 0 (never "
+     "limits) only for"},
     {"Holds",
      [](Accelerator* a) { a->memories[1].holds_inputs = a->memories[1].holds_outputs = false; },
      "memories[1].holds: nothing, allowed: WEIGHTS, INPUTS, OUTPUTS"},
@@ -109,7 +110,7 @@ const BadField kBadFields[] = {
        a->datapaths = {FixedDatapath("int8", "int8", "int32")};
        a->datapaths[0].macs_per_cycle = -1;
      },
-     "datapaths[0].macs_per_cycle: -1, allowed: above 0"},
+     "datapaths[0].macs_per_cycle: -1, allowed: 0.001 to 1024; 0: what the family says"},
     {"Instances",
      [](Accelerator* a) {
        a->closed_form = false;
@@ -126,7 +127,31 @@ const BadField kBadFields[] = {
     {"FreeOnChip", [](Accelerator* a) { a->memories[1].primitive = kFreeMemory; },
      "memories[1].primitive: free, allowed: a primitive of a SRAM"},
     {"NetworkEnergy", [](Accelerator* a) { a->memories[1].network_pj_per_bit = -0.1; },
-     "memories[1].network_pj_per_bit: -0.1, allowed: 0 or above"},
+     "memories[1].network_pj_per_bit: -0.1, allowed: 0 to 1000000"},
+    {"EndlessTransfer", [](Accelerator* a) { a->memories[2].bandwidth_bits_per_cycle = 1e-300; },
+     "memories[2].bandwidth_bits_per_cycle: 1e-300, allowed: 1e-06 to"},
+    {"ReadPort", [](Accelerator* a) { a->memories[1].read_bits_per_cycle = -1; },
+     "memories[1].read_bits_per_cycle: -1, allowed: 1e-06 to 1000000000000000, or 0"},
+    {"AccessEnergy", [](Accelerator* a) { a->memories[1].read_pj_per_bit = 1e300; },
+     "memories[1].read_pj_per_bit: 1e+300, allowed: 0 to 1000000"},
+    {"Datapaths",
+     [](Accelerator* a) { a->datapaths.assign(65, FixedDatapath("int8", "int8", "int32")); },
+     "datapaths: 65, allowed: up to 64"},
+    // What only searched dataflows count.
+    {"ClosedFormInstancesX", [](Accelerator* a) { a->memories[1].instances_x = 2; },
+     "memories[1].instances_x: 2, allowed: 1 in the WEIGHT_STATIONARY dataflow"},
+    {"ClosedFormInstancesY", [](Accelerator* a) { a->memories[1].instances_y = 2; },
+     "memories[1].instances_y: 2, allowed: 1 in the WEIGHT_STATIONARY dataflow"},
+    {"ClosedFormReadPort", [](Accelerator* a) { a->memories[1].read_bits_per_cycle = 8; },
+     "memories[1].read_bits_per_cycle: 8, allowed: 0 in the WEIGHT_STATIONARY dataflow"},
+    {"ClosedFormWritePort", [](Accelerator* a) { a->memories[1].write_bits_per_cycle = 8; },
+     "memories[1].write_bits_per_cycle: 8, allowed: 0 in the WEIGHT_STATIONARY dataflow"},
+    {"ClosedFormNetwork", [](Accelerator* a) { a->memories[1].network_pj_per_bit = 0.5; },
+     "memories[1].network_pj_per_bit: 0.5, allowed: 0 in the WEIGHT_STATIONARY dataflow"},
+    {"ClosedFormHalves", [](Accelerator* a) { a->memories[1].double_buffered = true; },
+     "memories[1].double_buffered: true, allowed: false in the WEIGHT_STATIONARY dataflow"},
+    {"ClosedFormUnicast", [](Accelerator* a) { a->memories[1].unicast_inputs = true; },
+     "memories[1].unicast: INPUTS, allowed: nothing in the WEIGHT_STATIONARY dataflow"},
 };
 
 INSTANTIATE_TEST_SUITE_P(Fields, InvalidAccelerator, ::testing::ValuesIn(kBadFields),

@@ -87,6 +87,36 @@ Accelerator Int8Array() {
   return machine;
 }
 
+Accelerator RowStationary() {
+  Accelerator machine = EyerissLike();
+  machine.name = "row_stationary";
+  machine.closed_form = false;
+  machine.dataflow = Dataflow::kRowStationary;
+  MemoryLevel pad = machine.memories[0];
+  pad.name = "sum_pad";
+  pad.holds_weights = false;
+  pad.holds_outputs = true;
+  pad.capacity_bytes = 64;
+  machine.memories.insert(machine.memories.begin(), pad);
+  pad.name = "input_pad";
+  pad.holds_outputs = false;
+  pad.holds_inputs = true;
+  machine.memories.insert(machine.memories.begin(), pad);
+  return machine;
+}
+
+Accelerator Bare(int rows, int columns) {
+  Accelerator machine = EyerissLike();
+  machine.name = "bare";
+  machine.closed_form = false;
+  machine.dataflow = Dataflow::kAny;
+  machine.array_rows = rows;
+  machine.array_columns = columns;
+  machine.memories.erase(machine.memories.begin(), machine.memories.begin() + 2);
+  machine.memories.back().bandwidth_bits_per_cycle = 1 << 16;
+  return machine;
+}
+
 network::MacShape ConvLayer(std::string_view name, int64_t c, int64_t m, int64_t k, int64_t size,
                             int64_t stride, int64_t groups) {
   network::MacShape layer;

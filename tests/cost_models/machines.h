@@ -18,6 +18,11 @@ Datapath FixedDatapath(std::string_view weights, std::string_view activations,
 Accelerator EyerissLike();
 Accelerator Int8Array();
 
+// Of searched dataflows: elements with a memory for each tensor around a buffer, as in Eyeriss; and
+// registers and off-chip memory alone.
+Accelerator RowStationary();
+Accelerator Bare(int rows, int columns);
+
 // A convolution with "same" padding: c to m channels, kernel k, `size` x `size` inputs.
 network::MacShape ConvLayer(std::string_view name, int64_t c, int64_t m, int64_t k, int64_t size,
                             int64_t stride = 1, int64_t groups = 1);
