@@ -43,7 +43,7 @@ absl::StatusOr<std::vector<Figure>> ReadFigures(const std::filesystem::path& pat
 struct Session;
 
 // How a kind of figure is computed. Errors of `compute`: kUnimplemented where there is no model,
-// kNotFound for a machine that is not there, kFailedPrecondition where it can't run the layer.
+// kUnavailable for a machine that is not there, kFailedPrecondition where it can't run the layer.
 struct Model {
   std::string_view name;
   std::vector<std::string_view> needs;  // parameters without which it can't be computed

@@ -25,7 +25,7 @@ constexpr double kNand2Um2 = 1.44;
 absl::StatusOr<Accelerator> Find(const Session& session, const std::string& name) {
   absl::StatusOr<Accelerator> found = session.context.find_accelerator(name);
   if (!found.ok()) {
-    return absl::NotFoundError(
+    return absl::UnavailableError(
         fmt::format("no machine \"{}\": {}", name, std::string(found.status().message())));
   }
   return found;

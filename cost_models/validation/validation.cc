@@ -52,7 +52,7 @@ absl::StatusOr<ValidationRow> RowOf(const Figure& figure, const Session& session
       row.note = Joined(reason, row.note);
       row.passes = row.role != Role::kValidation;
       return row;
-    case absl::StatusCode::kNotFound:  // a machine
+    case absl::StatusCode::kUnavailable:  // a machine; any other name must be known
       row.role = Role::kInformation;
       row.note = Joined("skipped, " + reason, row.note);
       return row;

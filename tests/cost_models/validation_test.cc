@@ -208,6 +208,9 @@ TEST_F(DamagedFigures, AreNamed) {
   EXPECT_THAT(with(R"("role": "input", "bits": 8)"), HasSubstr("model block needs \"block\""));
   EXPECT_THAT(with(R"("role": "input", "block": "turbine", "quantity": "area")"),
               HasSubstr("block \"turbine\" is unknown"));
+  EXPECT_THAT(MessageWith(R"({"name": "n", "model": "network_total", "published": 1, "unit": "x",
+                              "role": "input", "network": "alexnett", "total": "conv_macs"})"),
+              HasSubstr("there is no network 'alexnett'"));
   EXPECT_THAT(MessageWith(R"({"name": "n", "model": "guess", "published": 1, "role": "input"})"),
               HasSubstr("model \"guess\" is unknown"));
   EXPECT_THAT(MessageWith(R"({"name": "n", "model": "block", "role": "input"})"),
