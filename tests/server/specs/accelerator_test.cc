@@ -55,6 +55,39 @@ TEST(ToAccelerator, GoesThereAndBack) {
       << ToProto(*machine).DebugString();
 }
 
+// Fields that only searched dataflows take, and those of datapaths.
+TEST(ToAccelerator, EveryFieldGoesThereAndBack) {
+  v1::AcceleratorSpec spec = Machine();
+  spec.set_supply_v(0.8);
+  spec.set_dataflow(v1::AcceleratorSpec::WEIGHT_STATIONARY_SEARCHED);
+  v1::AcceleratorSpec::Design& design = *spec.mutable_design();
+  design.set_dot_length(4);
+  design.set_serial_bits(2);
+  design.set_scales_voltage(true);
+  design.add_weight_widths(2);
+  design.add_activation_widths(4);
+  v1::AcceleratorSpec::Datapath& datapath = *spec.mutable_datapaths(0);
+  *datapath.mutable_design() = design;
+  datapath.set_family("dot_product");
+  datapath.set_macs_per_cycle(2);
+  datapath.set_source("a paper");
+  v1::AcceleratorSpec::Memory& memory = *spec.mutable_memories(1);
+  memory.set_instances_x(7);
+  memory.set_instances_y(4);
+  memory.set_read_bits_per_cycle(128);
+  memory.set_write_bits_per_cycle(64);
+  memory.set_banks(8);
+  memory.set_double_buffered(true);
+  memory.add_unicast(v1::AcceleratorSpec::Memory::INPUTS);
+  memory.set_read_pj_per_bit(0.1);
+  memory.set_write_pj_per_bit(0.2);
+  memory.set_network_pj_per_bit(0.3);
+  const absl::StatusOr<cost_models::Accelerator> machine = ToAccelerator(spec);
+  ASSERT_TRUE(machine.ok()) << machine.status();
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(ToProto(*machine), spec))
+      << ToProto(*machine).DebugString();
+}
+
 void ExpectError(const v1::AcceleratorSpec& spec, const std::string& message) {
   const absl::Status status = ToAccelerator(spec).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
