@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadCase{"int16:channel", 7, "'channel' has no meaning for the accumulator"},
                     BadCase{"fp16:scaled", 6, "'scaled' has no meaning"},
                     BadCase{"int16:chnk8", 7, "unknown modifier 'chnk8'"},
-                    BadCase{"fp16:wrap", 6, "'wrap' is for integers"}));
+                    BadCase{"fp16:wrap", 6, "'wrap' has no meaning for the accumulator 'fp16'"}));
 
 }  // namespace
 }  // namespace bitscape::quantize
