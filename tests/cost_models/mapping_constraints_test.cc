@@ -7,29 +7,12 @@
 #include <vector>
 
 #include "cost_models/mapping/search.h"
+#include "tests/cost_models/small_layers.h"
 
 namespace bitscape::cost_models {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr ElementWidths kWidths = {{16, 16, 16}};
-
-Problem Layer(int64_t m, int64_t c, int64_t p, int64_t q, int64_t r, int64_t s, int64_t n = 1,
-              int64_t g = 1) {
-  Problem problem;
-  problem.size = {g, n, m, c, p, q, r, s};
-  return problem;
-}
-
-HierarchyLevel Memory(std::string name, double words, int64_t x = 1, int64_t y = 1) {
-  HierarchyLevel level;
-  level.name = std::move(name);
-  level.capacity_bits = 16 * words;
-  level.fanout_x = x;
-  level.fanout_y = y;
-  return level;
-}
 
 HierarchyLevel Only(HierarchyLevel level, PerTensor<bool> may_hold) {
   level.may_hold = may_hold;

@@ -9,30 +9,12 @@
 #include "cost_models/mapping/search.h"
 #include "engine/core/random.h"
 #include "tests/cost_models/brute_force_mapper.h"
+#include "tests/cost_models/small_layers.h"
 
 namespace bitscape::cost_models {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr ElementWidths kWidths = {{16, 16, 16}};
-
-Problem Layer(int64_t m, int64_t c, int64_t p, int64_t q, int64_t r, int64_t s, int64_t n = 1,
-              int64_t g = 1) {
-  Problem problem;
-  problem.size = {g, n, m, c, p, q, r, s};
-  return problem;
-}
-
-// A memory of `words` of 16 bits for all tensors.
-HierarchyLevel Memory(std::string name, double words, int64_t x = 1, int64_t y = 1) {
-  HierarchyLevel level;
-  level.name = std::move(name);
-  level.capacity_bits = 16 * words;
-  level.fanout_x = x;
-  level.fanout_y = y;
-  return level;
-}
 
 Hierarchy Machine(std::vector<HierarchyLevel> levels) { return {std::move(levels)}; }
 
